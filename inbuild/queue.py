@@ -1,0 +1,172 @@
+"""Work rows in PostgreSQL: due, taken for a while, finished only by whoever still holds them; and the doorbell.
+
+Losing every Celery message costs delay, never work; getting one a hundred times finds the rows leased.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import structlog
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from kombu import Connection
+from kombu.pools import producers
+
+from inbuild.models import Turn
+
+log = structlog.get_logger("inbuild.queue")
+
+TURN_ROWS = 25
+TURN_SECONDS = 20.0
+
+
+class WorkRow(models.Model):
+    """A row that may have work due.
+
+    `next_at` null: nothing to do. `lease_until` in the future: somebody is at it. `attempt` rises with every taking and
+    is the fence: a result is written only `WHERE attempt = mine`.
+    """
+
+    attempt = models.PositiveIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Fruitless tries in a row; they space the next.")
+    next_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+Row = TypeVar("Row", bound=WorkRow)
+
+
+def due(model: type[Row], company_id: int | None = None) -> models.QuerySet[Row]:
+    """Rows whose time has come by the database's clock and that nobody holds."""
+    rows = model._default_manager.filter(next_at__lte=Now()).filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+    return rows if company_id is None else rows.filter(company_id=company_id)
+
+
+def take_due(model: type[Row], company_id: int, *, lease: timedelta, limit: int = 1) -> list[Row]:
+    """Lease up to `limit` due rows of one company, oldest first, skipping what another worker is taking now."""
+    with transaction.atomic(durable=True):
+        ids = list(
+            due(model, company_id)
+            .select_for_update(skip_locked=True, of=("self",))
+            .order_by("next_at", "id")
+            .values_list("id", flat=True)[:limit]
+        )
+        model._default_manager.filter(id__in=ids).update(attempt=F("attempt") + 1, lease_until=Now() + lease)
+    return list(model._default_manager.filter(id__in=ids).order_by("next_at", "id"))
+
+
+def mine(row: Row) -> models.QuerySet[Row]:
+    """The row, if this taking of it is still the latest one."""
+    return type(row)._default_manager.filter(id=row.pk, attempt=row.attempt)
+
+
+def backoff(failures: int) -> timedelta:
+    """2 s doubled with every fruitless try, at most 15 minutes."""
+    return timedelta(seconds=min(900, 2 * 2 ** min(failures, 10)))
+
+
+@contextmanager
+def turn(task: str, company_id: int) -> Iterator[Callable[[], None] | None]:
+    """The one worker whose turn it is gets a function that renews the lease, the others get None."""
+    holder = uuid.uuid4()
+    Turn.objects.bulk_create([Turn(task=task, company_id=company_id)], ignore_conflicts=True)
+    rows = Turn.objects.filter(task=task, company_id=company_id)
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    lease = timedelta(seconds=settings.TURN_LEASE_SECONDS)
+
+    def renew() -> None:
+        rows.filter(holder=holder).update(lease_until=Now() + lease)
+
+    got = rows.filter(free).update(holder=holder, lease_until=Now() + lease) == 1
+    try:
+        yield renew if got else None
+    finally:
+        if got:
+            rows.filter(holder=holder).update(holder=None, lease_until=None)
+
+
+def drain(task: str, company_id: int, work_one: Callable[[], bool], anything_due: Callable[[], bool]) -> int:
+    """Work one company's due rows for one turn: 25 rows or 20 seconds; then ring again if more is due.
+
+    `work_one` takes and finishes one row and says whether there was one. Returns how many were worked.
+    """
+    done, until = 0, time.monotonic() + TURN_SECONDS
+    with turn(task, company_id) as renew:
+        if renew is None:
+            return 0
+        while done < TURN_ROWS and time.monotonic() < until and work_one():
+            done += 1
+            renew()
+    if anything_due():
+        ring(task, company_id)
+    return done
+
+
+class _Bell:
+    """Publishes wake-ups; after one failure it stays silent for 30 s, so that Redis never slows a request."""
+
+    SILENCE = 30.0
+    TIMEOUT = 0.3
+
+    def __init__(self) -> None:
+        self._silent_until = 0.0
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+
+    def ring(self, task: str, company_id: int) -> None:
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            self._publish(task, company_id)
+        except Exception as error:  # whatever Redis does, the row is committed and the sweep will find it
+            self._silent_until = time.monotonic() + self.SILENCE
+            log.warning("the doorbell is silent", task=task, error=type(error).__name__)
+
+    def _publish(self, task: str, company_id: int) -> None:
+        from inbuild.celery import app
+
+        with producers[self._connected()].acquire(block=True, timeout=self.TIMEOUT) as producer:
+            app.send_task(task, kwargs={"company_id": company_id}, producer=producer, retry=False)
+
+    def _connected(self) -> Connection:
+        with self._lock:
+            if self._connection is None:
+                quick = {"socket_timeout": self.TIMEOUT, "socket_connect_timeout": self.TIMEOUT}
+                self._connection = Connection(settings.REDIS_URL, transport_options=quick | {"max_retries": 0})
+            return self._connection
+
+
+_bell = _Bell()
+
+
+def ring(task: str, company_id: int) -> None:
+    """Wake a worker by the task's name once the running transaction has committed. Never raises, never waits long."""
+    transaction.on_commit(lambda: _bell.ring(task, company_id), robust=True)
+
+
+def ring_for_due(task: str, model: type[WorkRow]) -> int:
+    """Ring for every company with due rows: what beat's sweeps do."""
+    rows: models.QuerySet[Any] = due(model)
+    companies = list(rows.values_list("company_id", flat=True).distinct())
+    for company_id in companies:
+        ring(task, company_id)
+    return len(companies)
+
+
+def database_now() -> Any:
+    """The database's clock: the only one that leases and due times are compared with."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]

@@ -1,0 +1,268 @@
+"""Every setting; all that differs between machines is read from the environment, once, in the first block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+
+from inbuild import environment
+from inbuild.environment import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- the environment ---------------------------------------------------------------------------------------------
+INBUILD_ENV = environment.one_of("INBUILD_ENV", ("production", "demo", "test"), "production")
+PRODUCTION = INBUILD_ENV == "production"
+SECRET_KEY = environment.text("SECRET_KEY")
+FIELD_KEYS = environment.fernet_keys("FIELD_KEYS")
+PUBLIC_URL = environment.url("PUBLIC_URL")
+DATABASE: dict[str, Any] = environment.parsed("DATABASE_URL", env.db_url, None, "a PostgreSQL address")
+REDIS_URL = environment.text("REDIS_URL")
+ALLOWED_HOSTS = [host for host in environment.text("ALLOWED_HOSTS", "").split(",") if host] or [
+    str(urlsplit(PUBLIC_URL).hostname)
+]
+LOG_LEVEL = environment.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+MEDIA_ROOT = Path(environment.text("MEDIA_ROOT", str(BASE_DIR / "media")))
+EMAIL: dict[str, Any] = environment.parsed("EMAIL_URL", lambda name: env.email_url(name, "consolemail://"), "", "mail")
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "inBuild <no-reply@localhost>")
+QBO_CLIENT_ID = environment.text("QBO_CLIENT_ID", "")
+QBO_CLIENT_SECRET = environment.text("QBO_CLIENT_SECRET", "")
+QBO_ENVIRONMENT = environment.one_of("QBO_ENVIRONMENT", ("production", "sandbox"), "production")
+# Only for a stand-in of Intuit: its discovery document, API base and web pages.
+QBO_DISCOVERY_URL = environment.url("QBO_DISCOVERY_URL", "")
+QBO_API_URL = environment.url("QBO_API_URL", "")
+QBO_UI_URL = environment.url("QBO_UI_URL", "")
+# Intuit cuts a request after 120 s; a doubtful bill is only looked up when that time has certainly passed.
+QBO_QUARANTINE_SECONDS = environment.number("QBO_QUARANTINE_SECONDS", 150)
+QBO_LEASE_SECONDS = environment.number("QBO_LEASE_SECONDS", 180)
+QBO_TIMEOUT_SECONDS = environment.number("QBO_TIMEOUT_SECONDS", 60)
+# How long a crashed worker keeps others from a company's work, and from one import.
+TURN_LEASE_SECONDS = environment.number("TURN_LEASE_SECONDS", 90)
+IMPORT_LEASE_SECONDS = environment.number("IMPORT_LEASE_SECONDS", 120)
+SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 5)
+
+if PRODUCTION and not PUBLIC_URL.startswith("https://"):
+    environment.refuse("PUBLIC_URL", "must start with https:// in production")
+if DATABASE.get("ENGINE") != "django.db.backends.postgresql":
+    environment.refuse("DATABASE_URL", "must be a PostgreSQL address (postgres://…)")
+if urlsplit(REDIS_URL).scheme not in ("redis", "rediss"):
+    environment.refuse("REDIS_URL", "must be a Redis or Valkey address (redis://…)")
+
+# --- Procore's hosts. Procore: platform_concepts/development_environments.md. No user ever types an address. -------
+PROCORE_ENVIRONMENTS: dict[str, dict[str, str]] = {
+    "production": {
+        "label": "Production",
+        "login": "https://login.procore.com",
+        "api": "https://api.procore.com",
+        "ui": "https://app.procore.com",
+    },
+    "sandbox": {
+        "label": "Developer sandbox",
+        "login": "https://login-sandbox.procore.com",
+        "api": "https://sandbox.procore.com",
+        "ui": "https://sandbox.procore.com",
+    },
+}
+if custom_api := environment.url("PROCORE_CUSTOM_API_URL", ""):
+    PROCORE_ENVIRONMENTS["custom"] = {
+        "label": environment.text("PROCORE_CUSTOM_LABEL", "Custom address"),
+        "login": environment.url("PROCORE_CUSTOM_LOGIN_URL", custom_api),
+        "api": custom_api,
+        "ui": environment.url("PROCORE_CUSTOM_UI_URL", custom_api),
+    }
+
+# --- Django ------------------------------------------------------------------------------------------------------
+DEBUG = False
+ROOT_URLCONF = "inbuild.urls"
+WSGI_APPLICATION = "inbuild.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "companies.User"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_THOUSAND_SEPARATOR = False
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.admin",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "csp",
+    "django_htmx",
+    "inbuild",
+    "companies",
+    "invoices",
+    "procore_sync",
+    "accounting",
+    "qbo",
+]
+
+MIDDLEWARE = [
+    "inbuild.doors.Doors",
+    "inbuild.logs.RequestLog",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "companies.access.PrivatePages",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "companies.context.company",
+            ],
+            "builtins": ["django_htmx.templatetags.django_htmx", "companies.templatetags.plain"],
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        **DATABASE,
+        "ATOMIC_REQUESTS": False,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **DATABASE.get("OPTIONS", {}),
+            "connect_timeout": 3,
+            # A webhook must be answered in seconds even when the database is in trouble.
+            "options": "-c statement_timeout=15000 -c lock_timeout=5000",
+        },
+    }
+}
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "inbuild",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+}
+
+# --- sign-in -----------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "companies.access.ClosedSignUp"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_PREVENT_ENUMERATION = True
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "inBuild"
+
+# --- browser side ------------------------------------------------------------------------------------------------
+SESSION_COOKIE_NAME = "__Host-inbuild" if PRODUCTION else "inbuild"
+CSRF_COOKIE_NAME = "__Host-csrf" if PRODUCTION else "csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_HTTPONLY = True
+# Lax, not Strict: Intuit's OAuth answer comes back from another site and must find the session.
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+CSRF_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "companies.views.csrf_failure"
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "object-src": [NONE],
+        # The Connect form posts to us and we send the browser on to Intuit, which browsers count as a form action.
+        "form-action": [SELF, *([QBO_UI_URL] if QBO_UI_URL else ["https://appcenter.intuit.com"])],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+FILE_UPLOAD_PERMISSIONS = 0o640
+UPLOAD_MAX_BYTES = 25_000_000
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+
+vars().update(EMAIL)
+
+# --- work: PostgreSQL is the queue, Celery only rings --------------------------------------------------------------
+# Early acknowledgement on purpose: a lost message costs a sweep's delay, a repeated one finds the rows leased.
+CELERY_BROKER_URL = REDIS_URL
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_keepalive": True, "health_check_interval": 25}
+CELERY_BEAT_SCHEDULE = {
+    "imports": {"task": "procore_sync.sweep", "schedule": SWEEP_SECONDS},
+    "bills": {"task": "accounting.sweep", "schedule": SWEEP_SECONDS},
+}
+INTEGRATION_BACKENDS = {"qbo": "qbo.backend.Online"}
+
+LOGGING_CONFIG = None

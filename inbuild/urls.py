@@ -1,0 +1,25 @@
+"""The map of all addresses; the first part of an address names its folder."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from inbuild import health
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="invoices:list"), name="home"),
+    path("accounts/", include("companies.account_urls")),
+    path("companies/", include("companies.urls")),
+    path("invoices/", include("invoices.urls")),
+    path("settings/procore/", include("procore_sync.urls")),
+    path("settings/accounting/", include("accounting.urls")),
+    path("settings/accounting/qbo/", include("qbo.urls")),
+    path("hooks/procore/", include("procore_sync.hook_urls")),
+    path("staff/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
+
+handler404 = "companies.views.not_found"
+handler403 = "companies.views.forbidden"
+handler500 = "companies.views.server_error"
