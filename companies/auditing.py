@@ -1,0 +1,85 @@
+"""Writes down who did what, and which calls left the house."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import models
+
+from companies.models import AuditEvent, Company, OutsideCall, User
+from inbuild import http
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a timeline: when, what, who, and the id a support person asks for."""
+
+    at: datetime
+    words: str
+    who: str
+    reference: str = ""
+    colour: str = "muted"
+
+
+def record(
+    company: Company | int,
+    verb: str,
+    about: models.Model,
+    sentence: str,
+    *,
+    user: User | None = None,
+    job: str = "",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """Add one AuditEvent in the running transaction, so that it stands or falls with the change it tells of."""
+    AuditEvent.objects.create(
+        company_id=company if isinstance(company, int) else company.pk,
+        user=user,
+        job=job if user is None else "",
+        verb=verb,
+        object_type=about._meta.model_name or "",
+        object_id=str(about.pk),
+        sentence=sentence[:500],
+        before=before or {},
+        after=after or {},
+        request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+    )
+
+
+def history(about: models.Model) -> models.QuerySet[AuditEvent]:
+    """All events of one object, oldest first."""
+    company_id = about.company_id  # type: ignore[attr-defined]
+    return (
+        AuditEvent.objects.filter(company_id=company_id, object_type=about._meta.model_name, object_id=str(about.pk))
+        .select_related("user")
+        .order_by("id")
+    )
+
+
+def happenings(about: models.Model) -> list[Happening]:
+    """The events of one object as lines of a timeline."""
+    return [Happening(event.at, event.sentence, event.actor) for event in history(about)]
+
+
+def call_recorder(company_id: int, provider: str, subject: str = "") -> http.Recorder:
+    """What `inbuild.http` is given to write an OutsideCall row for each call."""
+
+    def write(call: http.Call) -> None:
+        OutsideCall.objects.create(
+            company_id=company_id,
+            provider=provider,
+            subject=subject,
+            method=call.method[:10],
+            url=call.url[:500],
+            status=call.status,
+            milliseconds=call.milliseconds,
+            request_sha256=call.request_sha256,
+            trace_id=call.trace_id,
+            error=call.error[:200],
+        )
+
+    return write

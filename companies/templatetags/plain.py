@@ -1,0 +1,39 @@
+"""How amounts, times and words are written on every page."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from companies.models import Company
+
+register = template.Library()
+
+
+@register.filter
+def money(value: Decimal | None) -> str:
+    """1,234.50 with a real minus sign; empty for nothing."""
+    if value is None:
+        return ""
+    return f"{abs(value):,.2f}" if value >= 0 else f"\N{MINUS SIGN}{abs(value):,.2f}"
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """Nov 22, 2026. Dates of invoices have no zone."""
+    return f"{value:%b} {value.day}, {value.year}" if value else ""
+
+
+@register.simple_tag
+def moment(value: datetime | None, company: Company) -> SafeString | str:
+    """An instant in the company's time zone with its abbreviation, exact in the `datetime` attribute."""
+    if value is None:
+        return ""
+    local = value.astimezone(ZoneInfo(company.time_zone))
+    shown = f"{local:%b} {local.day}, {local.year}, {local.hour % 12 or 12}:{local:%M:%S} {local:%p} {local:%Z}"
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)

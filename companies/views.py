@@ -1,0 +1,57 @@
+"""Choosing a company, and the pages for what went wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from companies import access
+from companies.models import Membership
+
+
+@require_POST
+@access.member_reads
+def choose(request: access.MemberRequest) -> HttpResponse:
+    """Work in another company one is a member of."""
+    chosen = request.POST.get("company", "")
+    memberships = Membership.objects.filter(user=request.user)
+    try:
+        membership = get_object_or_404(memberships.select_related("company"), company__public_id=chosen)
+    except ValueError:
+        return not_found(request)
+    request.session[access.SESSION_KEY] = str(membership.company.public_id)
+    return redirect("invoices:list")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """The same page for what never was, what is gone and what belongs to another company."""
+    return _page(
+        request, 404, "This page does not exist", "The address is wrong, or what it named is not in your company."
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(request, 403, "You may not do this", str(exception or access.ADMINS_ONLY))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    response = _page(request, 403, "This page was open too long", "Nothing was changed. Reload the page and try again.")
+    if request.headers.get("HX-Request"):
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    reference = request.META.get("inbuild.request_id", "")
+    words = "Something failed on our side and we have been told. Nothing was sent twice."
+    return _page(request, 500, "Something went wrong", words, reference=reference)
+
+
+def _page(request: HttpRequest, status: int, title: str, words: str, **more: Any) -> HttpResponse:
+    context = {"title": title, "words": words, "status": status, **more}
+    if request.headers.get("HX-Request"):
+        return render(request, "companies/_refusal.html", context, status=status)
+    return render(request, "companies/refusal.html", context, status=status)
