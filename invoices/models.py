@@ -1,0 +1,224 @@
+"""What: invoices with their lines, and the vendors, projects and cost codes they name."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from companies.models import Company, User
+
+
+class Money(models.DecimalField):  # type: ignore[type-arg]
+    """An exact amount of the invoice's currency, two decimals."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs.setdefault("max_digits", 14)
+        kwargs.setdefault("decimal_places", 2)
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class Vendor(models.Model):
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="vendors")
+    name = models.CharField(max_length=255)
+    procore_id = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "procore_id"], name="vendor_once_per_procore_id"),
+            models.UniqueConstraint(fields=["company", "id"], name="vendor_of_company"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Project(models.Model):
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="projects")
+    name = models.CharField(max_length=255)
+    number = models.CharField(max_length=60, blank=True)
+    procore_id = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "procore_id"], name="project_once_per_procore_id"),
+            models.UniqueConstraint(fields=["company", "id"], name="project_of_company"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}".strip()
+
+
+class CostCode(models.Model):
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="cost_codes")
+    code = models.CharField(max_length=120)
+    name = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "code"], name="cost_code_once"),
+            models.UniqueConstraint(fields=["company", "id"], name="cost_code_of_company"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}".strip()
+
+
+class WrongState(Exception):
+    """The invoice was changed by somebody else meanwhile, or this move is not allowed."""
+
+
+def number_key(number: str) -> str:
+    """The form in which two invoice numbers of one vendor count as the same: letters and digits, case apart."""
+    return re.sub(r"[^0-9a-z]", "", number.casefold())
+
+
+class Invoice(models.Model):
+    """An invoice in inBuild, approved in Procore or made here. It becomes at most one bill in QuickBooks."""
+
+    class Source(models.TextChoices):
+        PROCORE = "procore", "Procore"
+        INBUILD = "inbuild", "inBuild"
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        SUBMITTED = "submitted", "Waiting for approval"
+        APPROVED = "approved", "Approved"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class SourceState(models.TextChoices):
+        AS_IMPORTED = "as_imported", "As imported"
+        CHANGED = "changed", "Changed in Procore"
+        NO_LONGER_APPROVED = "no_longer_approved", "No longer approved"
+        DELETED = "deleted", "Deleted in Procore"
+
+    MOVES: ClassVar[dict[str, tuple[str, ...]]] = {
+        State.SUBMITTED: (State.DRAFT,),
+        State.APPROVED: (State.DRAFT, State.SUBMITTED),
+        State.CANCELLED: (State.DRAFT, State.SUBMITTED, State.APPROVED),
+    }
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices")
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    source = models.CharField(max_length=10, choices=Source.choices)
+    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="invoices")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
+    number = models.CharField(max_length=120)
+    number_key = models.CharField(max_length=120, editable=False)
+    invoice_date = models.DateField()
+    due_date = models.DateField(null=True, blank=True)
+    currency = models.CharField(max_length=3, default="USD")
+    gross = Money(help_text="This period's work and materials before retainage.")
+    retainage = Money(default=Decimal("0"), help_text="Negative when held back, positive when released.")
+    amount_due = Money(help_text="What the bill totals.")
+    commitment = models.CharField(max_length=255, blank=True)
+    memo = models.CharField(max_length=1000, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    source_state = models.CharField(max_length=20, choices=SourceState.choices, default=SourceState.AS_IMPORTED)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_by = models.CharField(max_length=200, blank=True)
+    source_url = models.URLField(max_length=500, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "id"], name="invoice_of_company"),
+            models.CheckConstraint(condition=Q(source__in=["procore", "inbuild"]), name="invoice_source"),
+            models.CheckConstraint(
+                condition=Q(state__in=["draft", "submitted", "approved", "cancelled"]), name="invoice_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(source_state__in=["as_imported", "changed", "no_longer_approved", "deleted"]),
+                name="invoice_source_state",
+            ),
+            models.CheckConstraint(condition=~Q(number=""), name="invoice_has_a_number"),
+            # What is made here must add up at once; what Procore says may not, and then its bill is held.
+            models.CheckConstraint(
+                condition=Q(source="procore") | Q(amount_due=F("gross") + F("retainage")), name="invoice_adds_up"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["company", "-invoice_date", "-id"], name="invoice_list"),
+            models.Index(fields=["company", "project", "-invoice_date", "-id"], name="invoice_list_by_project"),
+            models.Index(fields=["company", "vendor", "number_key"], name="invoice_duplicates"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.vendor}"
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.number_key = number_key(self.number)
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    @property
+    def from_procore(self) -> bool:
+        return self.source == self.Source.PROCORE
+
+    def approve(self, *, by: User) -> None:
+        """Approve an invoice made in inBuild. Raises WrongState when it was approved or cancelled meanwhile."""
+        self._move(self.State.APPROVED, approved_at=timezone.now(), approved_by=str(by))
+
+    def cancel(self) -> None:
+        """Take back an invoice made in inBuild that has not been approved."""
+        self._move(self.State.CANCELLED, only_from=(self.State.DRAFT, self.State.SUBMITTED))
+
+    def observe_source(self, source_state: SourceState) -> bool:
+        """Note what became of the original in Procore. True when that is news."""
+        rows = Invoice.objects.filter(pk=self.pk).exclude(source_state=source_state)
+        self.source_state = source_state
+        return rows.update(source_state=source_state) == 1
+
+    def _move(self, to: State, *, only_from: tuple[str, ...] | None = None, **changes: object) -> None:
+        allowed = only_from or self.MOVES[to]
+        moved = Invoice.objects.filter(pk=self.pk, state__in=allowed).update(state=to, **changes)
+        if not moved:
+            raise WrongState(f"Invoice {self.number} can no longer become {self.State(to).label.lower()}.")
+        self.refresh_from_db()
+
+
+class InvoiceLine(models.Model):
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveIntegerField()
+    description = models.CharField(max_length=4000, blank=True)
+    cost_code = models.ForeignKey(CostCode, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    gross = Money()
+    retainage = Money(default=Decimal("0"))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["invoice", "position"], name="line_position_once")]
+
+    def __str__(self) -> str:
+        return f"{self.position}. {self.description}"
+
+    @property
+    def net(self) -> Decimal:
+        total: Decimal = self.gross + self.retainage
+        return total
+
+
+def attachment_path(attachment: Attachment, name: str) -> str:
+    """A random name in the company's own folder; the person's file name is only shown, never used as a path."""
+    return str(PurePosixPath(str(attachment.company_id), f"{uuid.uuid4().hex}.pdf"))
+
+
+class Attachment(models.Model):
+    """A PDF that belongs to an invoice."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="attachments")
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    file = models.FileField(upload_to=attachment_path)
+    name = models.CharField(max_length=255)
+    size = models.PositiveIntegerField()
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name

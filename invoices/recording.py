@@ -1,0 +1,168 @@
+"""The only writer of invoices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.core.files import File
+
+from companies import auditing
+from companies.models import Company, User
+from invoices.models import Attachment, CostCode, Invoice, InvoiceLine, Project, Vendor
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """One line to be; amounts in the invoice's currency, retainage negative when held back."""
+
+    description: str
+    gross: Decimal
+    retainage: Decimal = Decimal("0")
+    cost_code: str = ""
+    cost_code_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewInvoice:
+    """An invoice to be. `amount_due` is what its source says, not what we add up."""
+
+    vendor_name: str
+    number: str
+    invoice_date: date
+    currency: str
+    gross: Decimal
+    retainage: Decimal
+    amount_due: Decimal
+    lines: tuple[NewLine, ...]
+    vendor_procore_id: int | None = None
+    project_name: str = ""
+    project_number: str = ""
+    project_procore_id: int | None = None
+    due_date: date | None = None
+    commitment: str = ""
+    memo: str = ""
+    approved_at: datetime | None = None
+    approved_by: str = ""
+    source_url: str = ""
+
+
+def record_from_procore(company: Company, new: NewInvoice) -> Invoice:
+    """Write an invoice that was created and approved in Procore, with its lines."""
+    invoice = _write(
+        company,
+        new,
+        source=Invoice.Source.PROCORE,
+        state=Invoice.State.APPROVED,
+        vendor=_vendor_from_procore(company, new),
+        project=_project_from_procore(company, new),
+    )
+    auditing.record(
+        company, "invoice.imported", invoice, f"Imported from Procore: {new.number} of {new.vendor_name}", job="import"
+    )
+    return invoice
+
+
+def record_upload(
+    company: Company, new: NewInvoice, *, project: Project | None, pdf: File[bytes], user: User
+) -> Invoice:
+    """Write an invoice that a person made in inBuild; it waits for approval."""
+    invoice = _write(
+        company,
+        new,
+        source=Invoice.Source.INBUILD,
+        state=Invoice.State.SUBMITTED,
+        vendor=_vendor_by_name(company, new.vendor_name),
+        project=project,
+        created_by=user,
+    )
+    name = (pdf.name or "invoice.pdf").replace("\\", "/").rsplit("/", 1)[-1][-255:]
+    Attachment.objects.create(company=company, invoice=invoice, file=pdf, name=name, size=pdf.size or 0)
+    auditing.record(company, "invoice.created", invoice, f"Created {new.number} of {new.vendor_name}", user=user)
+    return invoice
+
+
+def duplicates_of(invoice: Invoice) -> Iterable[Invoice]:
+    """Other invoices of a vendor of that name with the same number, earlier ones only, cancelled ones left out."""
+    return (
+        Invoice.objects.filter(
+            company_id=invoice.company_id, vendor__name__iexact=invoice.vendor.name, number_key=invoice.number_key
+        )
+        .filter(pk__lt=invoice.pk)
+        .exclude(state=Invoice.State.CANCELLED)
+        .order_by("pk")
+    )
+
+
+def _write(company: Company, new: NewInvoice, *, project: Project | None, vendor: Vendor, **more: object) -> Invoice:
+    invoice = Invoice.objects.create(
+        company=company,
+        vendor=vendor,
+        project=project,
+        number=new.number,
+        invoice_date=new.invoice_date,
+        due_date=new.due_date,
+        currency=new.currency,
+        gross=new.gross,
+        retainage=new.retainage,
+        amount_due=new.amount_due,
+        commitment=new.commitment[:255],
+        memo=new.memo[:1000],
+        approved_at=new.approved_at,
+        approved_by=new.approved_by[:200],
+        source_url=new.source_url,
+        **more,
+    )
+    InvoiceLine.objects.bulk_create(
+        InvoiceLine(
+            company=company,
+            invoice=invoice,
+            position=position,
+            description=line.description[:4000],
+            cost_code=_cost_code(company, line),
+            gross=line.gross,
+            retainage=line.retainage,
+        )
+        for position, line in enumerate(new.lines, start=1)
+    )
+    return invoice
+
+
+def _cost_code(company: Company, line: NewLine) -> CostCode | None:
+    if not line.cost_code:
+        return None
+    found, _ = CostCode.objects.get_or_create(
+        company=company, code=line.cost_code[:120], defaults={"name": line.cost_code_name[:255]}
+    )
+    return found
+
+
+def _vendor_from_procore(company: Company, new: NewInvoice) -> Vendor:
+    """By Procore's id: names change and two vendors may share one."""
+    if new.vendor_procore_id is None:
+        return _vendor_by_name(company, new.vendor_name)
+    vendor, created = Vendor.objects.get_or_create(
+        company=company, procore_id=new.vendor_procore_id, defaults={"name": new.vendor_name[:255]}
+    )
+    if not created and vendor.name != new.vendor_name[:255]:
+        Vendor.objects.filter(pk=vendor.pk).update(name=new.vendor_name[:255])
+        vendor.name = new.vendor_name[:255]
+    return vendor
+
+
+def _vendor_by_name(company: Company, name: str) -> Vendor:
+    found = Vendor.objects.filter(company=company, name__iexact=name).order_by("id").first()
+    return found or Vendor.objects.create(company=company, name=name)
+
+
+def _project_from_procore(company: Company, new: NewInvoice) -> Project | None:
+    if new.project_procore_id is None:
+        return None
+    project, _ = Project.objects.update_or_create(
+        company=company,
+        procore_id=new.project_procore_id,
+        defaults={"name": new.project_name[:255], "number": new.project_number[:60]},
+    )
+    return project

@@ -1,0 +1,153 @@
+"""The accountant's pages: list, one invoice, a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounting import posting, presenting
+from accounting.models import Integration
+from companies import access, auditing
+from invoices import recording, searching
+from invoices.forms import FilterForm, InvoiceForm, LineFormSet, new_lines
+from invoices.models import Attachment, Invoice, WrongState
+from procore_sync import presenting as procore
+from procore_sync.models import ProcoreIntegration
+
+
+@require_safe
+@access.workers_write
+def invoice_list(request: access.MemberRequest) -> HttpResponse:
+    company = request.membership.company
+    form = FilterForm(company, request.GET)
+    form.is_valid()
+    given = form.cleaned_data
+    project = given.get("project")
+    rows = searching.search(
+        company, text=given.get("q") or "", source=given.get("source") or "", project_id=project.pk if project else None
+    )
+    tab = request.GET.get("tab", "all") if request.GET.get("tab") in searching.TABS else "all"
+    found = searching.page(rows, tab=tab, cursor=request.GET.get("after", "")[:80])
+    kept = {name: request.GET[name] for name in ("q", "source", "project") if request.GET.get(name)}
+    counts = searching.counts(rows)
+    context = {
+        "form": form,
+        "page": found,
+        "rows": [{"invoice": invoice, "status": presenting.status(invoice)} for invoice in found.invoices],
+        "tab": tab,
+        "tabs": [
+            {"name": name, "label": label, "count": counts[name], "query": urlencode(kept | {"tab": name})}
+            for name, (label, _) in searching.TABS.items()
+        ],
+        "next_query": urlencode(kept | {"tab": tab, "after": found.next_cursor}) if found.next_cursor else "",
+        "is_filtered": bool(kept),
+        "is_first_page": not request.GET.get("after"),
+        "procore": ProcoreIntegration.active(company),
+        "quickbooks": Integration.active(company).order_by("id").first(),
+    }
+    template = "invoices/_list.html" if request.headers.get("HX-Target") == "invoice-list" else "invoices/list.html"
+    return render(request, template, context)
+
+
+@require_safe
+@access.workers_write
+def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
+    invoice = _mine(request, public_id)
+    lines = list(invoice.lines.select_related("cost_code").order_by("position"))
+    context: dict[str, Any] = {
+        "invoice": invoice,
+        "lines": lines,
+        "attachments": invoice.attachments.order_by("id"),
+        "timeline": _timeline(invoice),
+        "status": presenting.status(invoice),
+        "can_work": request.membership.can_work,
+    }
+    if hasattr(invoice, "bill"):
+        context |= presenting.bill_card(invoice.bill, request.membership)
+    return render(request, "invoices/detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@access.workers_write
+def new(request: access.MemberRequest) -> HttpResponse:
+    company = request.membership.company
+    if not request.membership.can_work:
+        raise PermissionDenied(access.WORKERS_ONLY)
+    posted = request.method == "POST"
+    form = InvoiceForm(company, request.POST if posted else None, request.FILES if posted else None)
+    lines = LineFormSet(request.POST if posted else None, prefix="lines")
+    if posted and form.is_valid() & lines.is_valid():
+        with transaction.atomic():
+            invoice = recording.record_upload(
+                company,
+                form.new_invoice(new_lines(lines)),
+                project=form.cleaned_data["project"],
+                pdf=form.cleaned_data["pdf"],
+                user=request.user,
+            )
+        messages.success(request, "Saved. It goes to QuickBooks once it is approved.")
+        return redirect("invoices:detail", public_id=invoice.public_id)
+    status = 422 if posted else 200
+    return render(request, "invoices/new.html", {"form": form, "lines": lines}, status=status)
+
+
+@require_POST
+@access.workers_write
+def approve(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
+    """Approve an invoice made in inBuild: from here on it takes the same way as an imported one."""
+    invoice = _mine(request, public_id)
+    try:
+        with transaction.atomic():
+            invoice.approve(by=request.user)
+            auditing.record(invoice.company_id, "invoice.approved", invoice, "Approved in inBuild", user=request.user)
+            posting.release(invoice, user=request.user)
+    except WrongState as exc:
+        messages.warning(request, str(exc))
+    return redirect("invoices:detail", public_id=public_id)
+
+
+@require_POST
+@access.workers_write
+def cancel(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
+    invoice = _mine(request, public_id)
+    try:
+        with transaction.atomic():
+            invoice.cancel()
+            auditing.record(invoice.company_id, "invoice.cancelled", invoice, "Cancelled", user=request.user)
+    except WrongState as exc:
+        messages.warning(request, str(exc))
+    return redirect("invoices:detail", public_id=public_id)
+
+
+@require_safe
+@access.workers_write
+def attachment(request: access.MemberRequest, public_id: UUID) -> HttpResponseBase:
+    """A PDF, shown in the browser but kept from doing anything there."""
+    found = get_object_or_404(Attachment, company=request.membership.company, public_id=public_id)
+    response = FileResponse(found.file.open("rb"), content_type="application/pdf")
+    response["Content-Disposition"] = content_disposition_header(as_attachment=False, filename=found.name) or "inline"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _timeline(invoice: Invoice) -> list[auditing.Happening]:
+    """Everything that happened to one invoice, oldest first, across all folders."""
+    found = auditing.happenings(invoice) + procore.happenings(invoice)
+    if hasattr(invoice, "bill"):
+        found += presenting.happenings(invoice.bill)
+    return sorted(found, key=lambda happening: happening.at)
+
+
+def _mine(request: access.MemberRequest, public_id: UUID) -> Invoice:
+    rows = Invoice.objects.select_related("vendor", "project", "company", "created_by", "bill__integration")
+    return get_object_or_404(rows, company=request.membership.company, public_id=public_id)
