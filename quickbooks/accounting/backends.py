@@ -1,0 +1,89 @@
+"""The seam: what a QuickBooks must be able to do for us, and the ways a delivery can end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from accounting.models import Bill, Integration
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The bill is in the books. `total` is what the books say it totals, in the bill's currency."""
+
+    external_id: str
+    total: Decimal
+    number: str = ""
+    sync_token: str = ""
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The books said no, definitely: nothing was made. `problem` is a code of `problems.py`."""
+
+    problem: str
+    detail: dict[str, Any] = field(default_factory=dict)
+    words: str = ""
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have been made or not; only a look can tell."""
+
+    words: str = ""
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A look showed that the bill is not in the books."""
+
+
+Outcome = Done | Refused | Unknown
+
+
+class NotSent(Exception):
+    """Nothing was done over there, certainly; try again after `wait`. Not an attempt."""
+
+    def __init__(self, problem: str, wait: timedelta, words: str = "") -> None:
+        super().__init__(words or problem)
+        self.problem = problem
+        self.wait = wait
+        self.words = words
+
+
+class NeedsReconnect(Exception):
+    """The books no longer accept our sign-in. One state of the integration, not an error of each bill."""
+
+
+class Backend(Protocol):
+    """One QuickBooks. Online sends when asked; Desktop waits until its Web Connector fetches."""
+
+    def document(self, bill: Bill) -> bytes:
+        """The bytes for a bill: the same rows give the same bytes. No outside call."""
+
+    def deliver(self, bill: Bill) -> Outcome | None:
+        """Send a ready bill, or a frozen one once more; None where the other side will fetch it.
+
+        Raises NotSent and NeedsReconnect, both only when nothing was made.
+        """
+
+    def look_up(self, bill: Bill) -> Done | Refused | Absent | None:
+        """Find a bill in doubt in the books; None when they cannot be asked now."""
+
+    def refresh_lists(self, integration: Integration) -> None:
+        """Store the accounts and other lists of the books."""
+
+
+def backend_for(integration: Integration) -> Backend:
+    """By the dotted path in settings, so that `accounting` never imports `qbo` or `qbd`."""
+    made: Backend = import_string(settings.INTEGRATION_BACKENDS[integration.kind])()
+    return made

@@ -1,0 +1,34 @@
+"""Bills in doubt: look first, then adopt what is there or send the same bytes again."""
+
+from __future__ import annotations
+
+from django.db.models.functions import Now
+
+from accounting import posting
+from accounting.backends import Absent, NeedsReconnect, NotSent, backend_for
+from accounting.models import Bill
+from inbuild.queue import backoff
+
+
+def check(bill: Bill) -> None:
+    """One look. Called only after the quarantine, because until then QuickBooks may still be writing the bill."""
+    integration = bill.integration
+    if integration is None or not integration.can_post:
+        bill.wait(until=Now() + posting.SAFETY_NET, problem="no_answer")
+        return
+    try:
+        found = backend_for(integration).look_up(bill)
+    except NotSent as exc:
+        bill.wait(until=Now() + max(exc.wait, backoff(bill.failures)), problem="no_answer")
+        return
+    except NeedsReconnect:
+        integration.needs_reconnect()
+        bill.wait(until=Now() + posting.SAFETY_NET, problem="no_answer")
+        return
+    if found is None:
+        bill.wait(until=Now() + backoff(bill.failures), problem="no_answer")
+    elif isinstance(found, Absent):
+        posting.start_again(bill)
+        posting.deliver(bill, integration)
+    else:
+        posting.settle(bill, found)

@@ -1,0 +1,89 @@
+"""What an admin sets on an integration: posting accounts, and its end."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from accounting import lists, posting
+from accounting.models import Integration, ListEntry
+from companies import auditing
+from companies.models import Company, User
+
+
+class AlreadyConnected(Exception):
+    """These books, or this company, have another active integration; the text says which."""
+
+
+def connect(company: Company, *, kind: str, external_id: str, account_name: str, user: User) -> Integration:
+    """Make the integration active; reconnecting to the same books reuses the row with all its mappings.
+
+    Raises AlreadyConnected when the books belong to another company of ours, or another QuickBooks is active here.
+    """
+    other = Integration.active(company).exclude(kind=kind, external_id=external_id).first()
+    if other:
+        raise AlreadyConnected(f"Disconnect {other} first: bills go to one QuickBooks at a time.")
+    try:
+        with transaction.atomic():
+            row, _ = Integration.objects.update_or_create(
+                company=company,
+                kind=kind,
+                external_id=external_id,
+                defaults={
+                    "state": Integration.State.CONNECTED,
+                    "account_name": account_name[:255],
+                    "connected_by": user,
+                    "connected_at": Now(),
+                },
+            )
+            auditing.record(company, "integration.connected", row, f"Connected {account_name}", user=user)
+    except IntegrityError as exc:
+        raise AlreadyConnected("This QuickBooks company is already connected to another company in inBuild.") from exc
+    row.refresh_from_db()
+    return row
+
+
+def suggest_accounts_payable(integration: Integration) -> None:
+    """Where the books have exactly one accounts payable account there is nothing to choose."""
+    entries = list(lists.accounts(integration, "AccountsPayable")[:2])
+    if integration.ap_account_id is None and len(entries) == 1:
+        integration.ap_account = entries[0]
+        integration.save(update_fields=["ap_account"])
+
+
+def save_accounts(
+    integration: Integration,
+    *,
+    ap_account: ListEntry,
+    expense_account: ListEntry,
+    retainage_account: ListEntry | None,
+    user: User,
+) -> int:
+    """Store the posting accounts and let the bills go that waited for them. Returns how many."""
+    before = _names(integration)
+    integration.ap_account = ap_account
+    integration.expense_account = expense_account
+    integration.retainage_account = retainage_account
+    with transaction.atomic():
+        integration.save(update_fields=["ap_account", "expense_account", "retainage_account"])
+        sentence = "Posting accounts changed"
+        company = integration.company_id
+        auditing.record(
+            company, "integration.accounts", integration, sentence, user=user, before=before, after=_names(integration)
+        )
+        return posting.wake(company, "setup", "retainage_account")
+
+
+def disconnect(integration: Integration, *, user: User) -> None:
+    """Bills wait; mappings and history stay for a reconnection."""
+    with transaction.atomic():
+        rows = Integration.objects.filter(pk=integration.pk).exclude(state=Integration.State.DISCONNECTED)
+        if rows.update(state=Integration.State.DISCONNECTED):
+            sentence = f"Disconnected {integration}"
+            auditing.record(integration.company_id, "integration.disconnected", integration, sentence, user=user)
+
+
+def _names(integration: Integration) -> dict[str, str]:
+    return {
+        name: str(getattr(integration, name) or "") for name in ("ap_account", "expense_account", "retainage_account")
+    }

@@ -1,0 +1,306 @@
+"""A bill's way into QuickBooks: released, checked, frozen, sent, settled."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from accounting import holds
+from accounting.backends import Done, NeedsReconnect, NotSent, Outcome, Refused, backend_for
+from accounting.models import Bill, BillAttempt, Integration, Moved
+from accounting.problems import sentence
+from companies import auditing
+from companies.models import User
+from inbuild.faultpoints import faultpoint
+from inbuild.queue import backoff, mine, ring
+from invoices.models import Invoice
+
+log = structlog.get_logger("accounting.posting")
+
+POST_DUE = "accounting.post_due"
+JOB = "post"
+SAFETY_NET = timedelta(minutes=5)
+BILL_NUMBER_LENGTH = 21  # Intuit: Bill.DocNumber, at most 21 characters.
+
+
+def release(invoice: Invoice, *, user: User | None = None) -> Bill:
+    """Open the bill of an approved invoice: the one door to QuickBooks, for imported and uploaded invoices alike.
+
+    Called in the transaction that approves or imports the invoice. Raises ValueError for an invoice that is not
+    approved and IntegrityError when the invoice has a bill already.
+    """
+    if invoice.state != Invoice.State.APPROVED:
+        raise ValueError(f"Invoice {invoice.pk} is {invoice.state}, not approved.")
+    bill = Bill.objects.create(company_id=invoice.company_id, invoice=invoice, next_at=Now())
+    auditing.record(
+        invoice.company_id,
+        "bill.ready",
+        bill,
+        "Released to QuickBooks",
+        user=user,
+        job=JOB,
+        after={"state": bill.state},
+    )
+    ring(POST_DUE, invoice.company_id)
+    return bill
+
+
+def post(bill: Bill) -> None:
+    """Take one ready bill as far as it goes now."""
+    integration = _route(bill)
+    if integration is None or not bill_fits(bill, integration):
+        return
+    deliver(bill, integration)
+
+
+def _route(bill: Bill) -> Integration | None:
+    """The integration that takes bills now; else the bill waits with the reason on it."""
+    integration = Integration.active(bill.company_id).order_by("id").first()
+    if integration is None:
+        problem = "not_connected"
+    elif integration.state == Integration.State.NEEDS_RECONNECT:
+        problem = "reconnect"
+    elif integration.paused:
+        problem = "paused"
+    else:
+        if bill.integration_id != integration.pk:
+            mine(bill).update(integration=integration)
+            bill.integration = integration
+        return integration
+    bill.wait(until=Now() + SAFETY_NET, problem=problem)
+    return None
+
+
+def bill_fits(bill: Bill, integration: Integration) -> bool:
+    """Put the bill on hold, or back to mapping, if anything speaks against sending it."""
+    hold = holds.find(bill, integration)
+    if hold is None:
+        return True
+    to = Bill.State.NEEDS_MAPPING if hold.mapping else Bill.State.ON_HOLD
+    words = sentence(hold.problem, hold.detail)
+    bill.move(to, words, job=JOB, problem=hold.problem, detail=hold.detail)
+    return False
+
+
+def deliver(bill: Bill, integration: Integration) -> None:
+    """Hand a ready bill, or a frozen one once more, to its QuickBooks and write down how that ended."""
+    # A bill that was in doubt before stays so when this sending did not leave: only a look may free it.
+    back_to = Bill.State.CHECKING if bill.state == Bill.State.SENDING else Bill.State.READY
+    try:
+        outcome = backend_for(integration).deliver(bill)
+    except NotSent as exc:
+        record_attempt(bill, BillAttempt.Outcome.NOT_SENT, str(exc))
+        _not_sent(bill, back_to, exc.problem, exc.wait)
+    except NeedsReconnect:
+        integration.needs_reconnect()
+        _not_sent(bill, back_to, "reconnect", SAFETY_NET)
+    else:
+        if outcome is not None:
+            faultpoint("post.before_settle")
+            settle(bill, outcome)
+            faultpoint("post.after_settle")
+
+
+def _not_sent(bill: Bill, back_to: Bill.State, problem: str, wait: timedelta) -> None:
+    if bill.state == Bill.State.SENDING:
+        bill.move(back_to, sentence(problem, {}), job=JOB, problem=problem, next_at=Now() + wait)
+    else:
+        bill.wait(until=Now() + wait, problem=problem)
+
+
+def start(bill: Bill, document: bytes) -> None:
+    """Freeze the bytes with their request id and commit, immediately before they leave.
+
+    A ready bill is one of which no bytes can have been taken in over there (never sent, certainly not sent, or
+    refused), so other bytes than last time may go, under a new key. Raises Moved when another worker has the bill.
+    """
+    digest = hashlib.sha256(document).hexdigest()
+    same = bill.payload is not None and bill.payload_sha256 == digest
+    generation = bill.generation if same else bill.generation + 1
+    bill.move(
+        Bill.State.SENDING,
+        "Sent to QuickBooks",
+        job=JOB,
+        generation=generation,
+        request_id=request_id(bill, generation),
+        payload=document,
+        payload_sha256=digest,
+        started_at=Now(),
+        lease_until=Now() + timedelta(seconds=settings.QBO_LEASE_SECONDS),
+        next_at=Now(),
+    )
+    faultpoint("post.after_start")
+
+
+def start_again(bill: Bill) -> None:
+    """A look showed the bill is absent: let the very same bytes leave once more under the same key."""
+    bill.move(
+        Bill.State.SENDING,
+        "Not found in QuickBooks; sent again with the same key",
+        job="check",
+        started_at=Now(),
+        lease_until=Now() + timedelta(seconds=settings.QBO_LEASE_SECONDS),
+        next_at=Now(),
+    )
+    faultpoint("post.after_start")
+
+
+def request_id(bill: Bill, generation: int) -> str:
+    """Intuit: requestid, at most 50 characters, one per intended effect."""
+    return uuid.uuid5(bill.uid, f"bill:create:{generation}").hex
+
+
+def settle(bill: Bill, outcome: Outcome) -> None:
+    """Write down how a delivery or a look ended; the attempt and the new state in one transaction."""
+    with transaction.atomic():
+        if isinstance(outcome, Done):
+            record_attempt(bill, BillAttempt.Outcome.DONE, "", outcome.trace_id, outcome.external_id)
+            _settle_done(bill, outcome)
+        elif isinstance(outcome, Refused):
+            words = outcome.words or sentence(outcome.problem, outcome.detail)
+            record_attempt(bill, BillAttempt.Outcome.REFUSED, words, outcome.trace_id)
+            _settle_refused(bill, outcome)
+        else:
+            record_attempt(bill, BillAttempt.Outcome.UNKNOWN, outcome.words, outcome.trace_id)
+            doubt(bill, outcome.words)
+
+
+def _settle_done(bill: Bill, done: Done) -> None:
+    bill.move(
+        Bill.State.SYNCED,
+        f"In QuickBooks as bill {done.number or done.external_id}",
+        job=JOB,
+        external_id=done.external_id,
+        external_number=done.number,
+        sync_token=done.sync_token,
+        posted_total=done.total,
+        synced_at=Now(),
+    )
+    Integration.objects.filter(bills=bill).update(last_sync_at=Now())
+    if done.total != bill.invoice.amount_due:
+        log.error("QuickBooks totals the bill differently", bill=bill.pk, external_id=done.external_id)
+
+
+def _settle_refused(bill: Bill, refused: Refused) -> None:
+    detail = {
+        "vendor": bill.invoice.vendor.name,
+        "number": bill.invoice.number,
+        "words": refused.words,
+    } | refused.detail
+    words = sentence(refused.problem, detail)
+    if bill.state == Bill.State.CHECKING:
+        bill.move(Bill.State.ON_HOLD, words, job="check", problem=refused.problem, detail=detail)
+    else:
+        bill.move(Bill.State.FAILED, words, job=JOB, problem=refused.problem, detail=detail)
+
+
+def doubt(bill: Bill, words: str = "") -> None:
+    """The bytes may have been taken in: nothing is sent before a look, and no look before Intuit's own time limit."""
+    if bill.state == Bill.State.CHECKING:
+        bill.wait(until=Now() + backoff(bill.failures), problem="no_answer")
+        return
+    quarantine = timedelta(seconds=settings.QBO_QUARANTINE_SECONDS)
+    bill.move(
+        Bill.State.CHECKING,
+        f"QuickBooks did not confirm ({words or 'the worker stopped'})",
+        job=JOB,
+        problem="no_answer",
+        next_at=F("started_at") + quarantine,
+    )
+
+
+def park(bill: Bill, reference: str) -> None:
+    """Our own bug stopped the work: say so on the bill, and never pretend to know whether a sent one arrived."""
+    bill.refresh_from_db()
+    if bill.state == Bill.State.SENDING:
+        doubt(bill, f"reference {reference}")
+    elif bill.state == Bill.State.READY:
+        detail = {"reference": reference}
+        bill.move(Bill.State.FAILED, sentence("bug", detail), job=JOB, problem="bug", detail=detail)
+    else:
+        bill.wait(until=Now() + backoff(bill.failures), problem=bill.problem, detail=bill.problem_detail)
+
+
+def retry(bill: Bill, *, user: User, sync_anyway: bool = False) -> None:
+    """A person asks for another go: of a stopped bill from the start, of one in doubt only for an earlier look.
+
+    Raises Moved when the bill went on meanwhile, which makes a double click harmless.
+    """
+    if bill.state in (Bill.State.READY, Bill.State.CHECKING):
+        _look_now(bill)
+    elif bill.state == Bill.State.ON_HOLD and bill.problem == "in_quickbooks_already":
+        bill.move(Bill.State.CHECKING, "Check again", user=user, problem="no_answer", next_at=Now())
+    elif bill.state in (Bill.State.NEEDS_MAPPING, Bill.State.ON_HOLD, Bill.State.FAILED, Bill.State.SKIPPED):
+        words = "Sync anyway: not a duplicate" if sync_anyway else "Try again"
+        allowed = bill.allow_duplicate or sync_anyway
+        bill.move(Bill.State.READY, words, user=user, next_at=Now(), allow_duplicate=allowed)
+    else:
+        raise Moved(f"Bill {bill.pk} is {bill.state}.")
+    ring(POST_DUE, bill.company_id)
+
+
+def _look_now(bill: Bill) -> None:
+    """Never before the quarantine is over: a look too early would miss a bill QuickBooks is still writing."""
+    quarantine = timedelta(seconds=settings.QBO_QUARANTINE_SECONDS)
+    rows = Bill.objects.filter(pk=bill.pk, state=bill.state, lease_until=None)
+    if bill.state == Bill.State.CHECKING:
+        rows = rows.filter(started_at__lte=Now() - quarantine)
+    rows.update(next_at=Now())
+
+
+def skip(bill: Bill, *, user: User) -> None:
+    """This invoice shall not go to QuickBooks. Raises Moved for one that is being sent, is in doubt or is there."""
+    if Bill.State.SKIPPED not in Bill.MOVES[bill.state]:
+        raise Moved(f"Bill {bill.pk} is {bill.state}.")
+    bill.move(Bill.State.SKIPPED, "Skipped: not to be sent to QuickBooks", user=user)
+
+
+def source_changed(invoice: Invoice) -> None:
+    """The original in Procore changed: a stopped bill is looked at again; a sent one is never touched."""
+    bill = Bill.objects.filter(invoice=invoice).first()
+    if bill and bill.state == Bill.State.ON_HOLD and bill.problem == "no_longer_approved":
+        bill.move(Bill.State.READY, "Approved in Procore again", job="import", next_at=Now())
+        ring(POST_DUE, bill.company_id)
+
+
+def wake(company_id: int, *problems: str) -> int:
+    """Something was mended: bills stopped or waiting for these reasons go on. Returns how many."""
+    moved = 0
+    stopped = Bill.objects.filter(company_id=company_id, state=Bill.State.NEEDS_MAPPING, problem__in=problems)
+    for bill in stopped.order_by("id"):
+        bill.move(Bill.State.READY, "The missing setting was chosen", job="settings", next_at=Now())
+        moved += 1
+    waiting = Bill.objects.filter(company_id=company_id, state=Bill.State.READY, problem__in=problems, lease_until=None)
+    moved += waiting.update(next_at=Now(), problem="", problem_detail={})
+    ring(POST_DUE, company_id)
+    return moved
+
+
+def bill_number(number: str) -> str:
+    """The invoice's number within Intuit's 21 characters: the head, then a short hash of the whole.
+
+    Deterministic, so that a look-up asks for what was sent; the full number stands in the memo.
+    """
+    if len(number) <= BILL_NUMBER_LENGTH:
+        return number
+    return f"{number[:14].rstrip()}-{hashlib.sha256(number.encode()).hexdigest()[:6]}"
+
+
+def record_attempt(bill: Bill, outcome: str, answer: str, trace_id: str = "", external_id: str = "") -> None:
+    BillAttempt.objects.create(
+        company_id=bill.company_id,
+        bill=bill,
+        asked="look up" if bill.state == Bill.State.CHECKING else "create bill",
+        request_id=bill.request_id or "",
+        outcome=outcome,
+        answer=answer[:2000],
+        trace_id=trace_id[:200],
+        external_id=external_id,
+    )

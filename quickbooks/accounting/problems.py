@@ -1,0 +1,156 @@
+"""Every reason a bill is not in QuickBooks: one plain sentence, one button."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`label` stands in lists, `sentence` is filled from the bill's detail, `button` names the one action.
+
+    `action` is `retry`, `sync_anyway` or `skip` (posted to the bill), `source` (opens the invoice in Procore) or an
+    address name.
+    """
+
+    label: str
+    sentence: str
+    button: str
+    action: str
+
+
+SETTINGS = "accounting:integrations"
+
+CATALOGUE: dict[str, Problem] = {
+    "possible_duplicate": Problem(
+        "Possible duplicate",
+        "inBuild already has invoice {number} of {vendor} for {amount}. Only sync this one if both are real.",
+        "Sync anyway",
+        "sync_anyway",
+    ),
+    "in_quickbooks_already": Problem(
+        "Possible duplicate",
+        "QuickBooks already has bill {number} of {vendor} for {amount} that inBuild did not make.",
+        "Check again",
+        "retry",
+    ),
+    "amounts": Problem("Amounts don't add up", "{mismatch} Correct the invoice in Procore.", "Check again", "retry"),
+    "zero": Problem("Nothing to post", "This invoice totals 0.00, so there is nothing to pay.", "Skip", "skip"),
+    "negative": Problem(
+        "Credit",
+        "This invoice totals {amount}. QuickBooks has no negative bills; enter it there as a vendor credit.",
+        "Skip",
+        "skip",
+    ),
+    "currency": Problem(
+        "Other currency",
+        "The invoice is in {currency}, your company keeps its books in {company_currency}.",
+        "Skip",
+        "skip",
+    ),
+    "no_longer_approved": Problem(
+        "No longer approved",
+        "The invoice was approved in Procore and no longer is. It is sent once it is approved again.",
+        "Check again",
+        "retry",
+    ),
+    "deleted_in_procore": Problem("Deleted in Procore", "The invoice was deleted in Procore.", "Skip", "skip"),
+    "setup": Problem(
+        "Needs mapping",
+        "Choose the accounts payable account and the expense account that bills are posted to.",
+        "Choose accounts",
+        SETTINGS,
+    ),
+    "retainage_account": Problem(
+        "Needs mapping",
+        "This invoice has retainage of {amount}. Choose the account that retainage is posted to.",
+        "Choose accounts",
+        SETTINGS,
+    ),
+    "not_connected": Problem(
+        "QuickBooks not connected",
+        "No QuickBooks is connected. Bills wait until one is.",
+        "Connect QuickBooks",
+        SETTINGS,
+    ),
+    "reconnect": Problem(
+        "QuickBooks not connected",
+        "QuickBooks no longer accepts inBuild's connection. Bills wait until an admin reconnects.",
+        "Reconnect",
+        SETTINGS,
+    ),
+    "paused": Problem("Paused", "QuickBooks Sync is paused. Bills wait until it goes on.", "Open settings", SETTINGS),
+    "no_answer": Problem(
+        "Checking QuickBooks",
+        "QuickBooks did not confirm this bill. inBuild looks before it sends again, so it cannot be made twice.",
+        "Check now",
+        "retry",
+    ),
+    "cannot_reach": Problem(
+        "QuickBooks does not answer", "QuickBooks cannot be reached. inBuild tries again by itself.", "Try now", "retry"
+    ),
+    "busy": Problem(
+        "QuickBooks is busy", "QuickBooks asked inBuild to slow down. It goes on by itself.", "Try now", "retry"
+    ),
+    "bill_number_taken": Problem(
+        "Possible duplicate",
+        "QuickBooks already has a bill with number {number}. Give one of them another number, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "closed_period": Problem(
+        "Period closed",
+        "{date} lies in a closed period in QuickBooks. Reopen it there or change the invoice's date, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "inactive": Problem(
+        "Inactive in QuickBooks",
+        "QuickBooks says that the vendor {vendor} or an account of this bill is inactive or was deleted. "
+        "Make it active, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "reference": Problem(
+        "Missing in QuickBooks",
+        "QuickBooks does not know the vendor {vendor} or an account of this bill any more. "
+        "Check the accounts, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "vendor_name_taken": Problem(
+        "Name already used",
+        "QuickBooks has a customer or employee called {vendor}, so the vendor cannot be created. Create the vendor in "
+        "QuickBooks under exactly the name inBuild shows, or rename the other one, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "subscription": Problem(
+        "QuickBooks inactive",
+        "QuickBooks says that the subscription of this company is not active. Renew it there, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "refused": Problem("Refused by QuickBooks", "QuickBooks refused the bill: {words}", "Try again", "retry"),
+    "bug": Problem(
+        "Failed on our side",
+        "Something failed on our side. Nothing was sent to QuickBooks. Reference {reference}.",
+        "Try again",
+        "retry",
+    ),
+}
+
+
+class _Missing(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def problem(code: str) -> Problem:
+    """Raises KeyError for a code that has no sentence: such a code must never be written."""
+    return CATALOGUE[code]
+
+
+def sentence(code: str, detail: dict[str, Any]) -> str:
+    return CATALOGUE[code].sentence.format_map(_Missing(detail))

@@ -1,0 +1,67 @@
+"""Celery's side of posting: wake up, drain one company's due bills for one turn."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+
+from accounting import checking, posting
+from accounting.models import Bill, Moved
+from inbuild import queue
+from inbuild.faultpoints import faultpoint
+
+log = structlog.get_logger("accounting.tasks")
+
+
+@shared_task(name=posting.POST_DUE)
+def post_due(*, company_id: int, **_: object) -> None:
+    """Post, or look up, the due bills of one company."""
+    close_old_connections()
+    queue.drain(
+        posting.POST_DUE,
+        company_id,
+        work_one=lambda: _work_one(company_id),
+        anything_due=lambda: queue.due(Bill, company_id).exists(),
+    )
+
+
+@shared_task(name="accounting.sweep")
+def sweep(**_: object) -> None:
+    """Ring for every company whose bills are due: what makes a lost message cost only time."""
+    close_old_connections()
+    queue.ring_for_due(posting.POST_DUE, Bill)
+
+
+def _work_one(company_id: int) -> bool:
+    taken = queue.take_due(Bill, company_id, lease=timedelta(seconds=settings.QBO_LEASE_SECONDS))
+    if not taken:
+        return False
+    bill = taken[0]
+    faultpoint("post.after_take")
+    try:
+        _work(bill)
+    except Moved as moved:
+        log.info("the bill went on elsewhere", bill=bill.pk, why=str(moved))
+    except DatabaseError:
+        raise  # nothing can be written now; the lease runs out and the row is taken again
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("a bill was parked", bill=bill.pk, reference=reference)
+        posting.park(bill, reference)
+    return True
+
+
+def _work(bill: Bill) -> None:
+    if bill.state == Bill.State.READY:
+        posting.post(bill)
+    elif bill.state == Bill.State.SENDING:
+        posting.doubt(bill)  # its lease ran out: the worker that sent it is gone
+    elif bill.state == Bill.State.CHECKING:
+        checking.check(bill)
+    else:
+        bill.wait(until=None, problem=bill.problem, detail=bill.problem_detail)

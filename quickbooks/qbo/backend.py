@@ -1,0 +1,159 @@
+"""QuickBooks Online behind the seam: we send, and look when we do not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from accounting import lists, mapping, posting
+from accounting.backends import Absent, Done, NotSent, Outcome, Refused, Unknown
+from accounting.models import Bill, Integration, ListEntry
+from companies import auditing
+from inbuild import http
+from inbuild.faultpoints import faultpoint
+from qbo import document, faults, gateway, tokens, vendors
+from qbo.faults import Fault
+
+T = TypeVar("T")
+NO_CONNECTION = timedelta(seconds=30)
+
+
+class Online:
+    """Implements `accounting.backends.Backend`."""
+
+    def document(self, bill: Bill) -> bytes:
+        integration = _integration(bill)
+        vendor = mapping.vendor_entry(integration, bill.invoice.vendor)
+        if vendor is None:
+            raise ValueError(f"Vendor {bill.invoice.vendor_id} is not mapped.")
+        return document.build(bill, integration, vendor)
+
+    def deliver(self, bill: Bill) -> Outcome | None:
+        if bill.state == Bill.State.READY:
+            refused = self._ensure_vendor(bill)
+            if refused:
+                return refused
+            posting.start(bill, self.document(bill))
+        return self._send(bill)
+
+    def look_up(self, bill: Bill) -> Done | Refused | Absent | None:
+        def find(company: gateway.Company) -> list[Any]:
+            vendor = mapping.vendor_entry(integration, bill.invoice.vendor)
+            number = gateway.quoted(posting.bill_number(bill.invoice.number))
+            where = f"WHERE DocNumber = {number}"
+            if vendor:
+                where += f" AND VendorRef = {gateway.quoted(vendor.external_id)}"
+            return list(company.query("Bill", where))
+
+        integration = _integration(bill)
+        try:
+            rows = _calling(integration, f"bill:{bill.pk}", find)
+        except Fault as fault:
+            raise faults.of_read(fault) from fault
+        except http.OutsideError:
+            return None
+        return _judged(bill, rows)
+
+    def refresh_lists(self, integration: Integration) -> None:
+        """Accounts only, for now: what the posting settings offer. Raises NotSent or NeedsReconnect."""
+        try:
+            rows = _calling(integration, "accounts", lambda company: list(company.query("Account")))
+        except Fault as fault:
+            raise faults.of_read(fault) from fault
+        except http.OutsideError as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
+        entries = [
+            lists.Entry(
+                external_id=str(row["Id"]),
+                name=str(row.get("FullyQualifiedName") or row["Name"]),
+                active=bool(row.get("Active", True)),
+                subtype=str(row.get("AccountSubType") or row.get("AccountType") or ""),
+            )
+            for row in rows
+        ]
+        lists.store(integration, ListEntry.Kind.ACCOUNT, entries)
+
+    def _ensure_vendor(self, bill: Bill) -> Refused | None:
+        """Nothing of the bill has left yet, so whatever fails here leaves it unsent."""
+        integration, vendor = _integration(bill), bill.invoice.vendor
+        try:
+            _calling(integration, f"bill:{bill.pk}", lambda company: vendors.ensure(company, integration, vendor))
+        except Fault as fault:
+            outcome = faults.of_write(fault)
+            if isinstance(outcome, Refused):
+                return outcome
+            raise NotSent("cannot_reach", NO_CONNECTION, fault.words) from fault
+        except http.OutsideError as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
+        return None
+
+    def _send(self, bill: Bill) -> Outcome:
+        """The frozen bytes under their key, once."""
+        if bill.payload is None or bill.request_id is None:
+            raise ValueError(f"Bill {bill.pk} is not frozen.")
+        payload, key, integration = bytes(bill.payload), bill.request_id, _integration(bill)
+        try:
+            made = _calling(integration, f"bill:{bill.pk}", lambda company: company.create("Bill", payload, key))
+        except Fault as fault:
+            return self._refused(bill, faults.of_write(fault))
+        except http.NotSent as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
+        except http.OutsideError as exc:
+            return Unknown(words=str(exc))
+        except (KeyError, TypeError):
+            return Unknown(words="QuickBooks' answer held no bill")
+        faultpoint("post.after_send")
+        return _done(made)
+
+    def _refused(self, bill: Bill, outcome: Refused | Unknown) -> Outcome:
+        """A taken bill number may be our own bill of an earlier, unanswered sending."""
+        if isinstance(outcome, Refused) and outcome.problem == "bill_number_taken":
+            found = self.look_up(bill)
+            if isinstance(found, Done):
+                return found
+        if isinstance(outcome, Refused) and outcome.problem in ("reference", "inactive"):
+            mapping.forget_vendor(_integration(bill), bill.invoice.vendor)
+        return outcome
+
+
+def _calling(integration: Integration, subject: str, call: Callable[[gateway.Company], T]) -> T:
+    """Make a call with a good token; a refused token is renewed and the same call repeated once."""
+    recorder = auditing.call_recorder(integration.company_id, "intuit", subject)
+    token = tokens.access_token(integration)
+    try:
+        return call(gateway.Company(recorder, integration.external_id, token))
+    except Fault as fault:
+        if not fault.is_unauthorized:
+            raise
+    token = tokens.after_refusal(integration, token)
+    return call(gateway.Company(recorder, integration.external_id, token))
+
+
+def _integration(bill: Bill) -> Integration:
+    if bill.integration is None:
+        raise ValueError(f"Bill {bill.pk} is not routed.")
+    return bill.integration
+
+
+def _done(row: Any) -> Done:
+    return Done(
+        external_id=str(row["Id"]),
+        total=Decimal(str(row["TotalAmt"])).quantize(Decimal("0.01")),
+        number=str(row.get("DocNumber") or ""),
+        sync_token=str(row.get("SyncToken") or ""),
+    )
+
+
+def _judged(bill: Bill, rows: list[Any]) -> Done | Refused | Absent:
+    """Ours by its marker; else, if a bill of the same total is there, a person must decide; else absent."""
+    ours = [row for row in rows if bill.marker in str(row.get("PrivateNote") or "")]
+    if len(ours) == 1:
+        return _done(ours[0])
+    alike = [row for row in rows if Decimal(str(row["TotalAmt"])) == bill.invoice.amount_due]
+    if ours or alike:
+        invoice = bill.invoice
+        detail = {"number": invoice.number, "vendor": invoice.vendor.name, "amount": f"{invoice.amount_due:,.2f}"}
+        return Refused("in_quickbooks_already", detail)
+    return Absent()

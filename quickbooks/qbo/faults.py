@@ -1,0 +1,130 @@
+"""The closed table of Intuit's faults: what each means for a write, and who must act."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from accounting.backends import NeedsReconnect, NotSent, Refused, Unknown
+
+THROTTLE_PAUSE = 60  # Intuit: limits and throttles, wait 60 s after a 429.
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    code: str
+    message: str
+    detail: str
+    element: str
+
+
+class Fault(Exception):
+    """An answer that is not the thing asked for: a fault body, a bad status, or no JSON at all."""
+
+    def __init__(self, status: int, errors: tuple[Error, ...], kind: str, trace_id: str, retry_after: str = "") -> None:
+        self.status = status
+        self.errors = errors
+        self.kind = kind
+        self.trace_id = trace_id
+        self.retry_after = retry_after
+        super().__init__(self.words)
+
+    @property
+    def words(self) -> str:
+        """QuickBooks' own words, all errors of them."""
+        told = [f"{error.detail or error.message} ({error.code})" for error in self.errors]
+        return "; ".join(told) or f"HTTP status {self.status} without a readable answer"
+
+    @property
+    def codes(self) -> frozenset[str]:
+        return frozenset(error.code for error in self.errors)
+
+    @property
+    def is_unauthorized(self) -> bool:
+        return self.status == 401 or bool(self.codes & UNAUTHORIZED)
+
+
+UNAUTHORIZED = frozenset({"100", "110", "3200"})
+NO_ACCESS = frozenset({"120", "3100"})
+THROTTLED = frozenset({"3001"})
+LATER = frozenset({"130", "140", "150"})
+# Intuit: error codes. Each is a definite refusal: nothing was made.
+REFUSALS: Mapping[str, str] = {
+    "500": "refused",
+    "610": "inactive",
+    "620": "refused",
+    "700": "refused",
+    "800": "refused",
+    "2010": "refused",
+    "2020": "refused",
+    "2030": "refused",
+    "2050": "refused",
+    "2080": "refused",
+    "2170": "refused",
+    "2500": "reference",
+    "4000": "refused",
+    "4001": "refused",
+    "5010": "refused",
+    "5020": "refused",
+    "5030": "refused",
+    "6000": "refused",
+    "6070": "refused",
+    "6140": "bill_number_taken",
+    "6190": "subscription",
+    "6210": "closed_period",
+    "6240": "vendor_name_taken",
+    "6540": "refused",
+}
+
+
+def read(status: int, body: Any, headers: Mapping[str, str]) -> Fault | None:
+    """The fault in an answer, if there is one: HTTP 200 may carry it, and the gateway writes it in lower case."""
+    fault = (body.get("Fault") or body.get("fault")) if isinstance(body, dict) else None
+    if status == 200 and isinstance(body, dict) and fault is None:
+        return None
+    found = fault if isinstance(fault, dict) else {}
+    listed = found.get("Error") or found.get("error") or []
+    errors = tuple(_error(item) for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
+    kind = str(found.get("type") or "")
+    return Fault(status, errors, kind, headers.get("intuit_tid", ""), headers.get("Retry-After", ""))
+
+
+def of_write(fault: Fault) -> Refused | Unknown:
+    """What a fault means for a bill that was sent. Raises NotSent or NeedsReconnect when certainly nothing was made.
+
+    A 5xx, an answer that cannot be read, and any fault not listed here leave it open whether the bill was made.
+    """
+    raise_if_not_done(fault)
+    if fault.status < 500:
+        for error in fault.errors:
+            if problem := REFUSALS.get(error.code):
+                return Refused(problem, words=fault.words, trace_id=fault.trace_id)
+        if fault.kind == "ValidationFault":
+            return Refused("refused", words=fault.words, trace_id=fault.trace_id)
+    return Unknown(words=fault.words, trace_id=fault.trace_id)
+
+
+def raise_if_not_done(fault: Fault) -> None:
+    """Raise for the faults that say the request was not even looked at."""
+    if fault.is_unauthorized or fault.codes & NO_ACCESS or fault.status == 403:
+        raise NeedsReconnect(fault.words)
+    if fault.status == 429 or fault.codes & THROTTLED:
+        seconds = int(fault.retry_after) if fault.retry_after.isdecimal() else 0
+        raise NotSent("busy", timedelta(seconds=max(seconds, THROTTLE_PAUSE)), fault.words)
+    if fault.codes & LATER:
+        raise NotSent("cannot_reach", timedelta(hours=1), fault.words)
+
+
+def of_read(fault: Fault) -> NotSent:
+    """A question that got no good answer changed nothing; it is asked again later."""
+    raise_if_not_done(fault)
+    return NotSent("cannot_reach", timedelta(seconds=30), fault.words)
+
+
+def _error(item: dict[str, Any]) -> Error:
+    def text(*names: str) -> str:
+        return next((str(item[name]) for name in names if item.get(name) is not None), "")
+
+    return Error(text("code"), text("Message", "message"), text("Detail", "detail"), text("element"))

@@ -1,0 +1,110 @@
+"""One refresh at a time, stored before it is used."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounting.backends import NeedsReconnect, NotSent
+from accounting.models import Integration
+from companies import auditing
+from inbuild import http
+from qbo import gateway
+from qbo.models import Token
+
+EARLY = timedelta(minutes=5)
+LEASE = timedelta(seconds=60)
+PATIENCE_SECONDS = 15.0
+
+
+def access_token(integration: Integration) -> str:
+    """A token that is good for some minutes. Raises NotSent or NeedsReconnect."""
+    fresh = Token.objects.filter(integration=integration, access_expires_at__gt=Now() + EARLY).first()
+    return str(fresh.access_token) if fresh else _refreshed(integration, _current(integration).generation)
+
+
+def after_refusal(integration: Integration, refused: str) -> str:
+    """QuickBooks refused this access token: get another, unless somebody has already. Raises like `access_token`."""
+    token = _current(integration)
+    if token.access_token != refused:
+        return str(token.access_token)
+    return _refreshed(integration, token.generation)
+
+
+def store(integration: Integration, pair: gateway.TokenPair) -> None:
+    """Keep the pair of a new connection."""
+    Token.objects.update_or_create(
+        integration=integration,
+        defaults={"company_id": integration.company_id, "refreshing_until": None, **_columns(pair)},
+    )
+
+
+def _refreshed(integration: Integration, generation: int) -> str:
+    """Refresh pair number `generation`, or wait for whoever is doing it.
+
+    A lease and not a row lock, because nothing may call out inside a transaction.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        token = _current(integration)
+        if token.generation != generation:
+            return str(token.access_token)
+        free = Q(refreshing_until=None) | Q(refreshing_until__lt=Now())
+        rows = Token.objects.filter(free, pk=token.pk, generation=generation)
+        if rows.update(refreshing_until=Now() + LEASE):
+            return _refresh(integration, token)
+        time.sleep(0.1)
+    raise NotSent("cannot_reach", timedelta(seconds=10), "Another worker is still renewing the sign-in")
+
+
+def _refresh(integration: Integration, token: Token) -> str:
+    recorder = auditing.call_recorder(integration.company_id, "intuit", "token")
+    try:
+        pair = _first_good(recorder, token)
+    except gateway.SignInUnavailable as exc:
+        Token.objects.filter(pk=token.pk).update(refreshing_until=None)
+        raise NotSent("cannot_reach", timedelta(seconds=30), str(exc)) from exc
+    except gateway.GrantRefused as exc:
+        Token.objects.filter(pk=token.pk).update(refreshing_until=None)
+        raise NeedsReconnect("Intuit refused the refresh token") from exc
+    rows = Token.objects.filter(pk=token.pk, generation=token.generation)
+    with transaction.atomic(durable=True):
+        fresh = Token.objects.select_for_update().get(pk=rows.get().pk)
+        for name, value in _columns(pair).items():
+            setattr(fresh, name, value)
+        fresh.previous_refresh_token = token.refresh_token
+        fresh.generation = token.generation + 1
+        fresh.refreshing_until = None
+        fresh.save()
+    return pair.access_token
+
+
+def _first_good(recorder: http.Recorder, token: Token) -> gateway.TokenPair:
+    """The current refresh token, then once the one before it: an answer of Intuit may have been lost on its way."""
+    try:
+        return gateway.refresh(recorder, token.refresh_token)
+    except gateway.GrantRefused:
+        if not token.previous_refresh_token:
+            raise
+        return gateway.refresh(recorder, token.previous_refresh_token)
+
+
+def _columns(pair: gateway.TokenPair) -> dict[str, object]:
+    refresh_lifetime = pair.refresh_expires_in
+    return {
+        "access_token": pair.access_token,
+        "refresh_token": pair.refresh_token,
+        "access_expires_at": Now() + timedelta(seconds=pair.expires_in),
+        "refresh_expires_at": Now() + timedelta(seconds=refresh_lifetime) if refresh_lifetime else None,
+    }
+
+
+def _current(integration: Integration) -> Token:
+    token = Token.objects.filter(integration=integration).first()
+    if token is None:
+        raise NeedsReconnect("There is no sign-in for this company")
+    return token
