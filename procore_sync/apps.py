@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class ProcoreSyncConfig(AppConfig):
+    name = "procore_sync"

@@ -1,0 +1,319 @@
+"""One invoice of Procore's: fetch what is true now, remember it, decide, and record it with its bill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from accounting import posting
+from accounting.models import Integration
+from companies import auditing
+from inbuild.faultpoints import faultpoint
+from inbuild.queue import backoff, database_now, mine
+from invoices import recording
+from invoices.models import Invoice
+from procore_sync import gates, mirroring, reading
+from procore_sync.client import NotFound, Procore, ProcoreError, SignInRefused, Unavailable
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, WebhookDelivery
+from procore_sync.reading import Approval, Line, SubcontractorInvoice, Unreadable
+
+RESOURCES = {reading.SUBCONTRACTOR_INVOICES: ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What Procore shows now; `invoice` None when it shows nothing."""
+
+    invoice: SubcontractorInvoice | None
+    lines: tuple[Line, ...] = ()
+    approval: Approval | None = None
+
+
+class Taken(Exception):
+    """Another worker has this row by now; our result is dropped."""
+
+
+def absorb(delivery: WebhookDelivery) -> None:
+    """Turn one delivery into a hint on its invoice. What it says is not believed, only that something happened."""
+    outcome, reason, seen = _understood(delivery)
+    with transaction.atomic(durable=True):
+        facts: dict[str, Any] = {"outcome": outcome, "reason": reason, "next_at": None, "lease_until": None}
+        if seen is not None:
+            facts |= {
+                "kind": seen.resource,
+                "procore_id": seen.procore_id,
+                "project_id": seen.project_id,
+                "event": seen.reason,
+            }
+        if not mine(delivery).update(**facts):
+            raise Taken
+        integration = delivery.integration
+        ProcoreIntegration.objects.filter(pk=integration.pk).update(last_delivery_at=delivery.received_at)
+        if outcome == WebhookDelivery.Outcome.DONE and seen is not None and seen.project_id is not None:
+            ProcoreInvoice.hint(
+                integration,
+                kind=RESOURCES[seen.resource.lower()],
+                procore_id=seen.procore_id,
+                project_id=seen.project_id,
+            )
+
+
+def _understood(delivery: WebhookDelivery) -> tuple[str, str, reading.Event | None]:
+    try:
+        seen = reading.event(bytes(delivery.body))
+    except Unreadable as exc:
+        return (
+            WebhookDelivery.Outcome.DEAD,
+            f"A message from Procore could not be read. {exc} Nothing was changed.",
+            None,
+        )
+    if seen.company_id != delivery.integration.procore_company_id:
+        return WebhookDelivery.Outcome.IGNORED, "It is about another company of Procore's.", seen
+    if seen.resource.lower() not in RESOURCES:
+        return WebhookDelivery.Outcome.IGNORED, f"inBuild does not follow {seen.resource}.", seen
+    if seen.project_id is None:
+        return WebhookDelivery.Outcome.DEAD, "A message from Procore named no project. Nothing was changed.", seen
+    return WebhookDelivery.Outcome.DONE, "", seen
+
+
+def work(row: ProcoreInvoice) -> None:
+    """Bring one invoice up to date with Procore. Raises Taken."""
+    try:
+        fetched = _fetch(row)
+    except Unavailable as exc:
+        _wait(row, max(exc.wait, backoff(row.failures)), str(exc))
+        return
+    except SignInRefused as exc:
+        _needs_reconnect(row.integration, str(exc))
+        _wait(row, timedelta(minutes=15), str(exc))
+        return
+    except ProcoreError as exc:
+        _wait(row, timedelta(minutes=15), str(exc))
+        return
+    except Unreadable as exc:
+        _set_aside(row, f"Procore's record could not be read: {exc} Nothing was imported.")
+        return
+    faultpoint("import.after_fetch")
+    decide(row, fetched)
+    faultpoint("import.after_commit")
+
+
+def _fetch(row: ProcoreInvoice) -> Fetched:
+    procore = Procore(row.integration, f"procore_invoice:{row.pk}")
+    try:
+        data = procore.subcontractor_invoice(row.project_id, row.procore_id)
+        invoice = reading.subcontractor_invoice(data)
+        if (invoice.procore_id, invoice.project_id) != (row.procore_id, row.project_id):
+            raise Unreadable("It is not the invoice that was asked for.")
+        if not invoice.is_approved:
+            return Fetched(invoice)
+        detail = procore.subcontractor_invoice_lines(row.project_id, row.procore_id)
+        approval = reading.approval(procore.change_history(row.project_id, row.procore_id))
+        return Fetched(invoice, reading.lines(detail, data.get("items")), approval)
+    except NotFound:
+        return Fetched(None)
+
+
+def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
+    """Remember, ask the gates, and import if all are open: one transaction under the lock on the integration."""
+    with transaction.atomic(durable=True):
+        # Imports share the lock, the switch takes it alone: nothing is created after off has been shown.
+        integration = _locked(row.integration_id)
+        fresh = ProcoreInvoice.objects.select_for_update().get(pk=row.pk)
+        if fresh.attempt != row.attempt:
+            raise Taken
+        _observe(fresh, fetched)
+        if fresh.invoice_id is None:
+            _import_if_open(fresh, integration, fetched)
+        else:
+            _follow(fresh, fetched)
+        faultpoint("import.before_commit")
+        done = fresh.wanted == row.wanted
+        mine(fresh).update(lease_until=None, failures=0, next_at=None if done else Now())
+
+
+def _locked(integration_id: int) -> ProcoreIntegration:
+    """`FOR SHARE`, which Django cannot say."""
+    found = ProcoreIntegration.objects.raw(
+        "SELECT * FROM procore_sync_procoreintegration WHERE id = %s FOR SHARE", [integration_id]
+    )
+    return found[0]
+
+
+def _observe(row: ProcoreInvoice, fetched: Fetched) -> None:
+    now = database_now()
+    invoice = fetched.invoice
+    if invoice is None:
+        row.remember(status="")
+        return
+    facts: dict[str, Any] = {
+        "status": invoice.status[:40],
+        "source_updated_at": invoice.updated_at,
+        "snapshot": _json(asdict(invoice)) | {"lines": [_json(asdict(line)) for line in fetched.lines]},
+    }
+    if invoice.is_approved:
+        facts |= _approval_facts(row, fetched.approval, now)
+    else:
+        facts |= {"seen_unapproved_at": now, "first_seen_approved_at": None, "approved_at": None, "approved_by": ""}
+    row.remember(**facts)
+
+
+def _approval_facts(row: ProcoreInvoice, approval: Approval | None, now: datetime) -> dict[str, Any]:
+    """The history's word; else the moment it was first seen approved, if it had been seen unapproved before."""
+    first_seen = row.first_seen_approved_at or now
+    if approval is not None:
+        return {"first_seen_approved_at": first_seen, "approved_at": approval.at, "approved_by": approval.by[:200]}
+    return {"first_seen_approved_at": first_seen, "approved_at": first_seen if row.seen_unapproved_at else None}
+
+
+def facts_for_gates(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> gates.Facts:
+    invoice = fetched.invoice
+    return gates.Facts(
+        found=invoice is not None,
+        kind=row.kind,
+        status=row.status,
+        status_words=row.status_words,
+        approved_statuses=reading.APPROVED,
+        created_by_id=invoice.created_by_id if invoice else None,
+        service_user_id=integration.service_user_id,
+        origin_data=invoice.origin_data if invoice else "",
+        approved_at=row.approved_at,
+        approval_is_certain=fetched.approval is not None,
+        periods=mirroring.periods(integration),
+        has_active_quickbooks=Integration.active(row.company_id).exists(),
+    )
+
+
+def _import_if_open(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> None:
+    shut = gates.first_shut(gates.decide(facts_for_gates(row, integration, fetched)))
+    if shut is not None or fetched.invoice is None:
+        _not_imported(row, shut)
+        return
+    invoice = recording.record_from_procore(row.company, _new_invoice(row, integration, fetched.invoice, fetched.lines))
+    posting.release(invoice)
+    row.remember(
+        invoice=invoice,
+        decision=ProcoreInvoice.Decision.IMPORTED,
+        gate="",
+        reason="",
+        fingerprint=reading.fingerprint(fetched.invoice, fetched.lines),
+    )
+
+
+def _not_imported(row: ProcoreInvoice, shut: gates.Gate | None) -> None:
+    decision = ProcoreInvoice.Decision.SKIPPED if shut and shut.final else ProcoreInvoice.Decision.WAITING
+    gate, reason = (shut.name, shut.reason) if shut else ("found", "")
+    if (row.decision, row.gate, row.reason) == (decision, gate, reason):
+        return
+    before = {"decision": row.decision, "gate": row.gate}
+    row.remember(decision=decision, gate=gate, reason=reason)
+    auditing.record(
+        row.company_id,
+        f"procore_invoice.{decision}",
+        row,
+        reason or "Not imported",
+        job="import",
+        before=before,
+        after={"decision": str(decision), "gate": gate},
+    )
+
+
+def _follow(row: ProcoreInvoice, fetched: Fetched) -> None:
+    """An imported invoice changed in Procore: say so; a bill that was sent is never touched by itself."""
+    invoice = row.invoice
+    if invoice is None:
+        return
+    now = _source_state(row, fetched)
+    if invoice.observe_source(now):
+        sentence = "As imported again" if now == Invoice.SourceState.AS_IMPORTED else Invoice.SourceState(now).label
+        auditing.record(
+            row.company_id, "invoice.source_changed", invoice, sentence, job="import", after={"source_state": now}
+        )
+        posting.source_changed(invoice)
+
+
+def _source_state(row: ProcoreInvoice, fetched: Fetched) -> Invoice.SourceState:
+    if fetched.invoice is None:
+        return Invoice.SourceState.DELETED
+    if not fetched.invoice.is_approved:
+        return Invoice.SourceState.NO_LONGER_APPROVED
+    if reading.fingerprint(fetched.invoice, fetched.lines) != row.fingerprint:
+        return Invoice.SourceState.CHANGED
+    return Invoice.SourceState.AS_IMPORTED
+
+
+def _new_invoice(
+    row: ProcoreInvoice, integration: ProcoreIntegration, seen: SubcontractorInvoice, lines: Sequence[Line]
+) -> recording.NewInvoice:
+    project = ProcoreProject.objects.filter(integration=integration, procore_id=row.project_id).first()
+    retainage = sum((line.retainage for line in lines), Decimal(0))
+    return recording.NewInvoice(
+        vendor_name=seen.vendor_name,
+        vendor_procore_id=seen.vendor_id,
+        number=seen.number,
+        invoice_date=seen.billing_date,
+        currency=seen.currency,
+        gross=sum((line.gross for line in lines), Decimal(0)),
+        retainage=retainage,
+        amount_due=seen.current_payment_due,
+        lines=tuple(
+            recording.NewLine(line.description, line.gross, line.retainage, line.cost_code, line.cost_code_name)
+            for line in lines
+        ),
+        project_procore_id=row.project_id,
+        project_name=project.name if project else f"Procore project {row.project_id}",
+        project_number=project.number if project else "",
+        commitment=seen.commitment,
+        approved_at=row.approved_at,
+        approved_by=row.approved_by,
+        source_url=source_url(integration, seen),
+    )
+
+
+def source_url(integration: ProcoreIntegration, seen: SubcontractorInvoice) -> str:
+    """The invoice's page in Procore. Procore: side panel view keys, commitments.requisitions.detail."""
+    if seen.commitment_id is None:
+        return ""
+    purchase_order = seen.commitment_type == "PurchaseOrderContract"
+    tool = "purchase_order_contracts" if purchase_order else "work_order_contracts"
+    ui = settings.PROCORE_ENVIRONMENTS[integration.environment]["ui"]
+    return f"{ui}/{seen.project_id}/project/commitments/{tool}/{seen.commitment_id}/requisitions/{seen.procore_id}"
+
+
+def _wait(row: ProcoreInvoice, wait: timedelta, reason: str) -> None:
+    changes: dict[str, Any] = {"next_at": Now() + wait, "lease_until": None, "failures": F("failures") + 1}
+    if row.invoice_id is None:
+        changes |= {"reason": reason[:500], "gate": "found"}
+    mine(row).update(**changes)
+
+
+def _set_aside(row: ProcoreInvoice, reason: str) -> None:
+    """Asking again would bring the same; the next event about it asks again anyway."""
+    with transaction.atomic(durable=True):
+        fresh = ProcoreInvoice.objects.select_for_update().get(pk=row.pk)
+        if fresh.attempt != row.attempt:
+            raise Taken
+        if fresh.invoice_id is None:
+            fresh.remember(decision=ProcoreInvoice.Decision.SKIPPED, gate="found", reason=reason[:500])
+            auditing.record(row.company_id, "procore_invoice.skipped", fresh, reason, job="import")
+        done = fresh.wanted == row.wanted
+        mine(fresh).update(lease_until=None, next_at=None if done else Now())
+
+
+def _needs_reconnect(integration: ProcoreIntegration, words: str) -> None:
+    with transaction.atomic():
+        rows = ProcoreIntegration.objects.filter(pk=integration.pk, state=ProcoreIntegration.State.CONNECTED)
+        if rows.update(state=ProcoreIntegration.State.NEEDS_RECONNECT, check_result=words[:500]):
+            auditing.record(integration.company_id, "procore.needs_reconnect", integration, words, job="import")
+
+
+def _json(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if isinstance(value, int | None) else str(value) for name, value in facts.items()}

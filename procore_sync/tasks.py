@@ -1,0 +1,80 @@
+"""Celery's side of importing: wake up, drain one company's due deliveries and invoices for one turn."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.db.models import F
+from django.db.models.functions import Now
+
+from inbuild import queue
+from inbuild.faultpoints import faultpoint
+from procore_sync import importing
+from procore_sync.models import ProcoreInvoice, WebhookDelivery
+from procore_sync.webhooks import IMPORT_DUE
+
+log = structlog.get_logger("procore_sync.tasks")
+
+
+@shared_task(name=IMPORT_DUE)
+def import_due(*, company_id: int, **_: object) -> None:
+    """Absorb the new deliveries of one company, then bring its due invoices up to date."""
+    close_old_connections()
+    queue.drain(
+        IMPORT_DUE,
+        company_id,
+        work_one=lambda: _absorb_some(company_id) or _import_one(company_id),
+        anything_due=lambda: (
+            queue.due(WebhookDelivery, company_id).exists() or queue.due(ProcoreInvoice, company_id).exists()
+        ),
+    )
+
+
+@shared_task(name="procore_sync.sweep")
+def sweep(**_: object) -> None:
+    """Ring for every company with due work: what makes a lost message cost only time."""
+    close_old_connections()
+    queue.ring_for_due(IMPORT_DUE, WebhookDelivery)
+    queue.ring_for_due(IMPORT_DUE, ProcoreInvoice)
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
+
+
+def _absorb_some(company_id: int) -> bool:
+    """A handful at once, so that several events about one invoice become one fetch."""
+    deliveries = queue.take_due(WebhookDelivery, company_id, lease=_lease(), limit=50)
+    for delivery in deliveries:
+        try:
+            importing.absorb(delivery)
+        except importing.Taken:
+            log.info("a delivery went on elsewhere", delivery=delivery.pk)
+    return bool(deliveries)
+
+
+def _import_one(company_id: int) -> bool:
+    taken = queue.take_due(ProcoreInvoice, company_id, lease=_lease())
+    if not taken:
+        return False
+    row = taken[0]
+    faultpoint("import.after_take")
+    try:
+        importing.work(row)
+    except importing.Taken:
+        log.info("an invoice went on elsewhere", procore_invoice=row.pk)
+    except DatabaseError:
+        raise  # nothing can be written now; the lease runs out and the row is taken again
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("an import was parked", procore_invoice=row.pk, reference=reference)
+        reason = f"Something failed on our side. Nothing was imported. Reference {reference}."
+        queue.mine(row).update(
+            next_at=Now() + queue.backoff(row.failures), lease_until=None, failures=F("failures") + 1, reason=reason
+        )
+    return True

@@ -1,0 +1,12 @@
+from django.urls import path
+
+from procore_sync import views
+
+app_name = "procore_sync"
+urlpatterns = [
+    path("", views.settings_page, name="settings"),
+    path("connect/", views.connect, name="connect"),
+    path("check/", views.check, name="check"),
+    path("disconnect/", views.disconnect, name="disconnect"),
+    path("switch/", views.switch, name="switch"),
+]
