@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 from celery import shared_task
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -24,7 +24,6 @@ log = structlog.get_logger("procore_sync.tasks")
 @shared_task(name=IMPORT_DUE)
 def import_due(*, company_id: int, **_: object) -> None:
     """Absorb the new deliveries of one company, then bring its due invoices up to date."""
-    close_old_connections()
     queue.drain(
         IMPORT_DUE,
         company_id,
@@ -38,7 +37,6 @@ def import_due(*, company_id: int, **_: object) -> None:
 @shared_task(name="procore_sync.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company with due work: what makes a lost message cost only time."""
-    close_old_connections()
     queue.ring_for_due(IMPORT_DUE, WebhookDelivery)
     queue.ring_for_due(IMPORT_DUE, ProcoreInvoice)
 

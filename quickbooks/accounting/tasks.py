@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 from celery import shared_task
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 
 from accounting import checking, posting
 from accounting.models import Bill, Moved
@@ -21,7 +21,6 @@ log = structlog.get_logger("accounting.tasks")
 @shared_task(name=posting.POST_DUE)
 def post_due(*, company_id: int, **_: object) -> None:
     """Post, or look up, the due bills of one company."""
-    close_old_connections()
     queue.drain(
         posting.POST_DUE,
         company_id,
@@ -33,7 +32,6 @@ def post_due(*, company_id: int, **_: object) -> None:
 @shared_task(name="accounting.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company whose bills are due: what makes a lost message cost only time."""
-    close_old_connections()
     queue.ring_for_due(posting.POST_DUE, Bill)
 
 

@@ -1,0 +1,119 @@
+"""Fixtures: companies with their people, and the two emulators on real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounting.models import Integration
+from companies.models import Company, Membership, Role, User
+from procore_sync.models import ProcoreIntegration
+from tests.support import connected
+from tests.support.emulated import IntuitEmulator, ProcoreEmulator
+from tests.support.emulator_process import running_emulator
+
+PASSWORD = "a-long-enough-password"
+
+
+@pytest.fixture
+def company(db: None) -> Company:
+    return Company.objects.create(name="Northgate Builders", time_zone="America/Chicago")
+
+
+@pytest.fixture
+def other_company(db: None) -> Company:
+    return Company.objects.create(name="Ridgeline Contractors", time_zone="America/Denver")
+
+
+def person(company: Company, email: str, role: Role) -> User:
+    user = User.objects.create_user(email, PASSWORD, name=email.split("@")[0].title())
+    Membership.objects.create(company=company, user=user, role=role)
+    return user
+
+
+@pytest.fixture
+def admin(company: Company) -> User:
+    return person(company, "admin@northgate.example", Role.ADMIN)
+
+
+@pytest.fixture
+def accountant(company: Company) -> User:
+    return person(company, "accountant@northgate.example", Role.ACCOUNTANT)
+
+
+@pytest.fixture
+def viewer(company: Company) -> User:
+    return person(company, "viewer@northgate.example", Role.VIEWER)
+
+
+@pytest.fixture
+def outsider(other_company: Company) -> User:
+    """Admin of another company: must see nothing."""
+    return person(other_company, "admin@ridgeline.example", Role.ADMIN)
+
+
+@pytest.fixture
+def as_user() -> Any:
+    """A signed-in client that checks form tokens, as a browser's requests are checked."""
+
+    def signed_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return signed_in
+
+
+@pytest.fixture(scope="session")
+def procore_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    ledger: Path = tmp_path_factory.mktemp("procore") / "ledger.sqlite"
+    with running_emulator("procore", ledger, "--seed", "demo", "--rate-limit", "off") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def intuit_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    ledger: Path = tmp_path_factory.mktemp("intuit") / "ledger.sqlite"
+    with running_emulator("intuit", ledger, "--seed", "demo", "--limits", "off") as url:
+        yield url
+
+
+@pytest.fixture
+def procore(procore_process: str, settings: Any) -> ProcoreEmulator:
+    """Procore's emulator, as seeded, with no faults; the product is pointed at it."""
+    settings.PROCORE_ENVIRONMENTS = {
+        **settings.PROCORE_ENVIRONMENTS,
+        "custom": {"label": "Emulator", "login": procore_process, "api": procore_process, "ui": procore_process},
+    }
+    emulator = ProcoreEmulator(procore_process)
+    emulator.reset()
+    return emulator
+
+
+@pytest.fixture
+def intuit(intuit_process: str, settings: Any) -> IntuitEmulator:
+    """Intuit's emulator, as seeded, with no faults; the product is pointed at it."""
+    settings.QBO_DISCOVERY_URL = f"{intuit_process}/.well-known/openid_configuration"
+    settings.QBO_API_URL = f"{intuit_process}/v3"
+    settings.QBO_UI_URL = intuit_process
+    settings.QBO_TIMEOUT_SECONDS = 2
+    settings.QBO_QUARANTINE_SECONDS = 0
+    emulator = IntuitEmulator(intuit_process)
+    emulator.reset()
+    return emulator
+
+
+@pytest.fixture
+def quickbooks(intuit: IntuitEmulator, company: Company, admin: User) -> Integration:
+    """The company's QuickBooks Online, connected by OAuth, with its accounts chosen."""
+    return connected.quickbooks(intuit, company, admin)
+
+
+@pytest.fixture
+def procore_integration(procore: ProcoreEmulator, company: Company, admin: User) -> ProcoreIntegration:
+    """The company's Procore, connected with its service account, hooks and all."""
+    return connected.procore(company, admin)

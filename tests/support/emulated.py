@@ -1,0 +1,84 @@
+"""The emulators as tests speak to them: their control API and their own ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import requests
+
+COMPANY_ID = 562949953421312
+CLIENT_ID, CLIENT_SECRET = "demo-procore-client", "demo-procore-secret"
+OTHER_COMPANY_ID = 562949953421399
+OTHER_CLIENT_ID, OTHER_CLIENT_SECRET = "demo-procore-client-2", "demo-procore-secret-2"
+REALM, OTHER_REALM = "9130350000000001", "9130350000000002"
+
+
+class Emulator:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self._answer(self._session.get(f"{self.url}/_emulator/{path}", params=params, timeout=30))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._answer(self._session.post(f"{self.url}/_emulator/{path}", json=body or {}, timeout=60))
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self._answer(self._session.patch(f"{self.url}/_emulator/{path}", json=body, timeout=30))
+
+    def delete(self, path: str) -> Any:
+        return self._answer(self._session.delete(f"{self.url}/_emulator/{path}", timeout=30))
+
+    def reset(self, seed: str = "demo") -> None:
+        self.delete("faults")
+        self.post("reset", {"seed": seed})
+
+    def fault(self, fault: str, *, method: str = "", path: str = "", **more: Any) -> int:
+        """Add a rule; returns its id."""
+        rule = {"match": {"method": method, "path": path}, "fault": fault} | more
+        return int(self.post("faults", rule)["faults"][0]["id"])
+
+    def hits(self) -> dict[str, int]:
+        """How often each kind of fault struck."""
+        found: dict[str, int] = {}
+        for rule in self.get("faults")["faults"]:
+            found[rule["fault"]] = found.get(rule["fault"], 0) + rule["hits"]
+        return found
+
+    def switches(self, **values: Any) -> None:
+        self.post("switches", values)
+
+    @staticmethod
+    def _answer(response: requests.Response) -> Any:
+        if response.status_code >= 400:
+            raise AssertionError(f"{response.request.method} {response.url}: {response.status_code} {response.text[:300]}")
+        return response.json() if response.content else None
+
+
+class ProcoreEmulator(Emulator):
+    def invoices(self, **filters: Any) -> list[Mapping[str, Any]]:
+        return cast(list[Mapping[str, Any]], self.get("invoices", **filters)["invoices"])
+
+    def create(self, **facts: Any) -> Mapping[str, Any]:
+        """A new invoice on a commitment: a draft with a positive payment due, unless said otherwise."""
+        made = self.post("invoices", facts)
+        return cast(Mapping[str, Any], made.get("invoice", made))
+
+    def create_many(self, count: int, **facts: Any) -> list[Mapping[str, Any]]:
+        return cast(list[Mapping[str, Any]], self.post("invoices/bulk", {"count": count} | facts)["invoices"])
+
+    def set_status(self, invoice_id: Any, status: str, **more: Any) -> None:
+        self.post(f"invoices/{invoice_id}/status", {"status": status} | more)
+
+    def approve(self, invoice_id: Any, **more: Any) -> None:
+        self.set_status(invoice_id, "approved", **more)
+
+
+class IntuitEmulator(Emulator):
+    def bills(self, realm: str = REALM, *, ours: bool = True) -> list[Mapping[str, Any]]:
+        """Bills that exist in the books now; only those with inBuild's marker unless told otherwise."""
+        rows = [bill for bill in self.get("ledger", realm=realm)["bills"] if not bill["deleted"]]
+        return [bill for bill in rows if not ours or "[inBuild " in bill["private_note"]]
