@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
@@ -20,7 +21,7 @@ def choose(request: access.MemberRequest) -> HttpResponse:
     memberships = Membership.objects.filter(user=request.user)
     try:
         membership = get_object_or_404(memberships.select_related("company"), company__public_id=chosen)
-    except ValueError:
+    except ValidationError:
         return not_found(request)
     request.session[access.SESSION_KEY] = str(membership.company.public_id)
     return redirect("invoices:list")

@@ -25,6 +25,7 @@ from procore_sync.client import NotFound, Procore, ProcoreError, SignInRefused, 
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, WebhookDelivery
 from procore_sync.reading import Approval, Line, SubcontractorInvoice, Unreadable
 
+STALE_READS = 5
 RESOURCES = {reading.SUBCONTRACTOR_INVOICES: ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE}
 
 
@@ -130,6 +131,9 @@ def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
         fresh = ProcoreInvoice.objects.select_for_update().get(pk=row.pk)
         if fresh.attempt != row.attempt:
             raise Taken
+        if _is_older_than_known(fresh, fetched):
+            _wait(fresh, backoff(fresh.failures), fresh.reason)
+            return
         _observe(fresh, fetched)
         if fresh.invoice_id is None:
             _import_if_open(fresh, integration, fetched)
@@ -138,6 +142,13 @@ def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
         faultpoint("import.before_commit")
         done = fresh.wanted == row.wanted
         mine(fresh).update(lease_until=None, failures=0, next_at=None if done else Now())
+
+
+def _is_older_than_known(row: ProcoreInvoice, fetched: Fetched) -> bool:
+    """A reading from before the last one, as a cache may give it: ask again, but not for ever."""
+    seen = fetched.invoice.updated_at if fetched.invoice else None
+    known = row.source_updated_at
+    return seen is not None and known is not None and seen < known and row.failures < STALE_READS
 
 
 def _locked(integration_id: int) -> ProcoreIntegration:

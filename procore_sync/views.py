@@ -73,13 +73,14 @@ def switch(request: access.MemberRequest) -> HttpResponse:
         context = _section(request, integration) | {"refusal": refusal, "just_saved": not refusal}
         return render(request, "procore_sync/_quickbooks_sync.html", context, status=409 if refusal else 200)
     if refusal:
-        return _page(request, ConnectionForm(), status=409, refusal=refusal)
+        messages.error(request, refusal)
+        return _page(request, ConnectionForm(), status=409)
     return redirect("procore_sync:settings")
 
 
-def _page(request: access.MemberRequest, form: ConnectionForm, status: int = 200, **more: Any) -> HttpResponse:
+def _page(request: access.MemberRequest, form: ConnectionForm, status: int = 200) -> HttpResponse:
     integration = ProcoreIntegration.active(request.membership.company)
-    context = {"form": form, "integration": integration} | more
+    context: dict[str, Any] = {"form": form, "integration": integration}
     if integration:
         projects = ProcoreProject.objects.filter(company=request.membership.company, integration=integration)
         context |= {"projects": projects.order_by("number", "name")} | _section(request, integration)

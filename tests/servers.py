@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -56,10 +57,13 @@ def _media_folder(looking_only: bool) -> Path:
     if looking_only:
         return Path(os.devnull)
     # Inside a server's folder when we run one, so it goes away with it.
-    base = _running[0].folder if _running else new_temporary_folder("media")
-    media = base / "media"
-    media.mkdir()
-    return media
+    if _running:
+        media = _running[0].folder / "media"
+        media.mkdir()
+        return media
+    folder = new_temporary_folder("media")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _started(server: Server) -> Server:

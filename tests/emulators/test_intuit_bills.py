@@ -269,6 +269,8 @@ def test_operations_a_bill_does_not_have(qbo: Qbo) -> None:
     assert error_of(qbo.post("nonsense", target))[1] == "500"
     answer = qbo.call("POST", "bill", data=b'{"VendorRef": "\xff"}')
     assert error_of(answer)[1] == "500"
+    lone = b'{"VendorRef":{"value":"46"},"PrivateNote":"\\ud800"}'
+    assert error_of(qbo.call("POST", "bill", data=lone))[1] == "500"
     for junk in (b"", b"{", b"[]", b"null", b'{"Line": NaN}', b"[" * 100_000):
         assert error_of(qbo.call("POST", "bill", data=junk))[1] == "2010"
 

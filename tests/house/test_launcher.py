@@ -373,6 +373,15 @@ def test_a_form_is_read_as_a_browser_would_send_it(monkeypatch: pytest.MonkeyPat
     assert form.choose("account", "Nothing", "job costs") == "7"
     with pytest.raises(WalkFailed, match="offers no Gold for account"):
         form.choose("account", "Gold")
+    assert form.switched_on is None
+    for markup, shown in (
+        ('<button role="switch" aria-checked="true" name="switch" value="off">', True),
+        ('<button role="switch" aria-checked="false" name="switch" value="on">', False),
+        ('<input type="checkbox" role="switch" checked>', True),
+    ):
+        switch = _Page()
+        switch.feed(f"<form>{markup}</form>")
+        assert switch.forms[0].switched_on is shown
     browser = Browser("http://127.0.0.1:9")
     monkeypatch.setattr(browser, "forms", page.forms)
     assert browser.form("/a/") is form

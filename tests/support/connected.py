@@ -20,7 +20,10 @@ def consent(authorize_url: str, realm: str = emulated.REALM, decision: str = "co
     asked = dict(parse_qsl(urlsplit(authorize_url).query))
     form = {name: asked[name] for name in ("client_id", "redirect_uri", "scope", "state")}
     answer = requests.post(
-        authorize_url.split("?")[0], data=form | {"realm": realm, "decision": decision}, allow_redirects=False, timeout=10
+        authorize_url.split("?")[0],
+        data=form | {"realm": realm, "decision": decision},
+        allow_redirects=False,
+        timeout=10,
     )
     return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
 

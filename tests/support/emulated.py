@@ -54,7 +54,9 @@ class Emulator:
     @staticmethod
     def _answer(response: requests.Response) -> Any:
         if response.status_code >= 400:
-            raise AssertionError(f"{response.request.method} {response.url}: {response.status_code} {response.text[:300]}")
+            raise AssertionError(
+                f"{response.request.method} {response.url}: {response.status_code} {response.text[:300]}"
+            )
         return response.json() if response.content else None
 
 

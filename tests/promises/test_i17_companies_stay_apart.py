@@ -1,0 +1,238 @@
+"""I17: no company ever sees or changes another's data."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounting import posting
+from accounting.models import Bill, Integration
+from companies.models import Company, Membership, User
+from inbuild.models import Turn
+from invoices import recording
+from invoices.models import Invoice, InvoiceLine, Vendor
+from procore_sync.models import ProcoreIntegration, ProcoreProject
+from tests.support import work
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("get", "post", "put", "patch", "delete")
+CANARY = "CANARY-OF-ANOTHER-COMPANY"
+
+# Every address of ours that takes an id, and what stands for the id. A new address without a row here fails.
+WITH_IDS = {
+    "invoices:detail": ("public_id", "invoice"),
+    "invoices:approve": ("public_id", "invoice"),
+    "invoices:cancel": ("public_id", "invoice"),
+    "invoices:attachment": ("public_id", "attachment"),
+    "accounting:accounts": ("pk", "integration"),
+    "accounting:refresh": ("pk", "integration"),
+    "accounting:bill": ("public_id", "invoice"),
+    "accounting:act": ("public_id", "invoice"),
+    "qbo:disconnect": ("pk", "integration"),
+}
+WITHOUT_IDS = {
+    "home",
+    "invoices:list",
+    "invoices:new",
+    "procore_sync:settings",
+    "procore_sync:connect",
+    "procore_sync:check",
+    "procore_sync:disconnect",
+    "procore_sync:switch",
+    "accounting:integrations",
+    "qbo:connect",
+    "qbo:callback",
+    "companies:choose",
+    "healthz",
+    "readyz",
+    "procore-hook",
+}
+NOT_OURS = ("admin:", "account_", "mfa_")
+
+
+@pytest.fixture
+def theirs(other_company: Company, outsider: User) -> dict[str, Any]:
+    """Another company full of canaries: the ids a nosy person would try."""
+    return filled(other_company, outsider)
+
+
+def filled(company: Company, user: User) -> dict[str, Any]:
+    integration = Integration.objects.create(
+        company=company, kind="qbo", external_id=f"{company.pk}99", account_name=f"{CANARY} books", state="connected"
+    )
+    procore = ProcoreIntegration.objects.create(
+        company=company,
+        environment="production",
+        procore_company_id=company.pk,
+        procore_company_name=f"{CANARY} in Procore",
+        client_id=f"{CANARY}-client",
+        client_secret="x",
+        state="connected",
+    )
+    ProcoreProject.objects.create(company=company, integration=procore, procore_id=1, name=f"{CANARY} Tower")
+    line = recording.NewLine(f"{CANARY} work", Decimal("10.00"), Decimal(0), CANARY)
+    new = recording.NewInvoice(
+        vendor_name=f"{CANARY} vendor",
+        number=CANARY,
+        invoice_date=date(2026, 1, 1),
+        currency="USD",
+        gross=Decimal("10.00"),
+        retainage=Decimal(0),
+        amount_due=Decimal("10.00"),
+        lines=(line,),
+        project_name=f"{CANARY} Tower",
+        commitment=CANARY,
+    )
+    pdf = SimpleUploadedFile("x.pdf", b"%PDF-1.4 canary", content_type="application/pdf")
+    draft = recording.record_upload(company, new, project=None, pdf=pdf, user=user)
+    approved = recording.record_from_procore(company, new)
+    posting.release(approved)
+    return {
+        "invoice": approved.public_id,
+        "draft": draft.public_id,
+        "attachment": draft.attachments.get().public_id,
+        "integration": integration.pk,
+        "company": company.public_id,
+    }
+
+
+def names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from names(entry, f"{prefix}{entry.namespace}:" if entry.namespace else prefix)
+        elif isinstance(entry, URLPattern) and entry.name:
+            yield f"{prefix}{entry.name}"
+
+
+def test_every_address_is_in_the_table() -> None:
+    ours = {name for name in names(get_resolver()) if not name.startswith(NOT_OURS)}
+    assert ours == set(WITH_IDS) | WITHOUT_IDS
+
+
+def test_i17_crawl(
+    company: Company,
+    admin: User,
+    accountant: User,
+    viewer: User,
+    theirs: dict[str, Any],
+    as_user: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    figures: Callable[[str], None],
+) -> None:
+    """Every address with an id × every method × theirs, random and malformed ids × every role of ours: 404 or less."""
+    work.no_bell(monkeypatch)
+    before = snapshot()
+    tried, leaked, wrong = 0, [], []
+    for user in (admin, accountant, viewer, None):
+        client = as_user(user) if user else Client()
+        for address in with_foreign_ids(theirs):
+            for method in METHODS:
+                answer = getattr(client, method)(address)
+                tried += 1
+                if CANARY.encode() in b"".join(answer) if answer.streaming else CANARY.encode() in answer.content:
+                    leaked.append(f"{method} {address}")
+                allowed = {404, 405, 403} if user else {302, 404, 405, 403}
+                if answer.status_code not in allowed:
+                    wrong.append(f"{user} {method} {address}: {answer.status_code}")
+    figures(f"addresses {len(WITH_IDS)} · requests {tried} · leaked {len(leaked)} · wrong status {len(wrong)}")
+    assert not leaked
+    assert not wrong
+    assert snapshot() == before
+
+
+def with_foreign_ids(theirs: dict[str, Any]) -> Iterator[str]:
+    for name, (_, kind) in WITH_IDS.items():
+        values = [theirs[kind], uuid.uuid4() if kind != "integration" else 10**9, "nonsense", "0", "%00"]
+        if kind == "invoice":
+            values.append(theirs["draft"])
+        for value in values:
+            yield address_of(name, value)
+
+
+def address_of(name: str, value: Any) -> str:
+    paths = {
+        "invoices:detail": f"/invoices/{value}/",
+        "invoices:approve": f"/invoices/{value}/approve/",
+        "invoices:cancel": f"/invoices/{value}/cancel/",
+        "invoices:attachment": f"/invoices/attachments/{value}/",
+        "accounting:accounts": f"/settings/accounting/{value}/accounts/",
+        "accounting:refresh": f"/settings/accounting/{value}/refresh/",
+        "accounting:bill": f"/settings/accounting/bills/{value}/",
+        "accounting:act": f"/settings/accounting/bills/{value}/retry/",
+        "qbo:disconnect": f"/settings/accounting/qbo/{value}/disconnect/",
+    }
+    return paths[name]
+
+
+def test_lists_and_settings_show_only_ones_own(
+    company: Company, admin: User, theirs: dict[str, Any], as_user: Any
+) -> None:
+    client = as_user(admin)
+    # The page repeats what was searched for, so only a part of the word is typed.
+    for address in (
+        "/invoices/",
+        "/invoices/?q=CANARY-OF",
+        "/invoices/new/",
+        "/settings/procore/",
+        "/settings/accounting/",
+    ):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert CANARY.encode() not in answer.content
+
+
+def test_a_foreign_company_cannot_be_chosen(admin: User, theirs: dict[str, Any], as_user: Any) -> None:
+    client = as_user(admin)
+    assert client.post("/companies/choose/", {"company": theirs["company"]}).status_code == 404
+    assert client.post("/companies/choose/", {"company": "nonsense"}).status_code == 404
+
+
+def test_a_removed_member_is_out_at_the_next_request(company: Company, viewer: User, as_user: Any) -> None:
+    client = as_user(viewer)
+    assert client.get("/invoices/").status_code == 200
+    Membership.objects.filter(user=viewer).delete()
+    assert client.get("/invoices/").status_code == 403
+
+
+def test_the_database_refuses_rows_across_companies(company: Company, theirs: dict[str, Any]) -> None:
+    foreign = Vendor.objects.exclude(company=company).first()
+    foreign_invoice = Invoice.objects.get(public_id=theirs["invoice"])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Invoice.objects.create(
+            company=company,
+            source="procore",
+            vendor=foreign,
+            number="1",
+            invoice_date=date(2026, 1, 1),
+            gross=1,
+            amount_due=1,
+        )
+        _check_now()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        InvoiceLine.objects.create(company=company, invoice=foreign_invoice, position=9, gross=1)
+        _check_now()
+
+
+def _check_now() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def snapshot() -> list[Any]:
+    """Everything a stranger could have changed."""
+    return [
+        list(Invoice.objects.order_by("pk").values_list("pk", "state")),
+        list(Bill.objects.order_by("pk").values_list("pk", "state", "attempt")),
+        list(Integration.objects.order_by("pk").values_list("pk", "state", "expense_account")),
+        Turn.objects.count(),
+    ]
