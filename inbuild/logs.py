@@ -24,7 +24,8 @@ def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMappin
         if _SECRET.search(key):
             event[key] = "[hidden]"
         elif isinstance(value, str):
-            event[key] = _SECRET_IN_TEXT.sub("[hidden]", value).replace("\r", "\\r").replace("\n", "\\n")
+            hidden = _SECRET_IN_TEXT.sub("[hidden]", value)
+            event[key] = hidden if key == "exception" else hidden.replace("\r", "\\r").replace("\n", "\\n")
     return event
 
 

@@ -50,6 +50,7 @@ def invoice_list(request: access.MemberRequest) -> HttpResponse:
             for name, (label, _) in searching.TABS.items()
         ],
         "next_query": urlencode(kept | {"tab": tab, "after": found.next_cursor}) if found.next_cursor else "",
+        "first_query": urlencode(kept | {"tab": tab}),
         "is_filtered": bool(kept),
         "is_first_page": not request.GET.get("after"),
         "procore": ProcoreIntegration.active(company),
