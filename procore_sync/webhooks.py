@@ -66,8 +66,8 @@ def _insert(integration: ProcoreIntegration, body: bytes) -> int:
         cursor.execute(
             """
             INSERT INTO procore_sync_webhookdelivery
-                (company_id, integration_id, event_key, body, outcome, reason, times_received, attempt, failures, next_at,
-                 kind, event)
+                (company_id, integration_id, event_key, body, outcome, reason, times_received, attempt, failures,
+                 next_at, kind, event)
             VALUES (%s, %s, %s, %s, %s, %s, 1, 0, 0, CASE WHEN %s = 'new' THEN clock_timestamp() END, '', '')
             ON CONFLICT (integration_id, event_key)
                 DO UPDATE SET times_received = procore_sync_webhookdelivery.times_received + 1

@@ -165,7 +165,7 @@ def test_a_file_name_is_only_a_name(company: Company, accountant: User, as_user:
     client = as_user(accountant)
     client.post("/invoices/new/", filled_in(pdf=pdf))
     found = Invoice.objects.get().attachments.get()
-    assert found.file.name.startswith(f"{company.pk}/")
+    assert str(found.file.name).startswith(f"{company.pk}/")
     assert "/" not in found.name
     answer = client.get(f"/invoices/attachments/{found.public_id}/")
     assert b"".join(answer.streaming_content) == b"%PDF-1.4"

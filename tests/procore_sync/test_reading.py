@@ -52,10 +52,9 @@ def test_any_bytes_are_read_or_called_unreadable(body: bytes) -> None:
     assert len(reading.event_key(body)) <= 80
     try:
         event = reading.event(body)
-    except reading.Unreadable as exc:
-        assert str(exc).endswith(".")
-    else:
-        assert event.procore_id > 0
+    except reading.Unreadable:
+        return
+    assert event.procore_id > 0
 
 
 JSON = st.recursive(
@@ -130,7 +129,7 @@ def test_the_worked_examples_add_up(procore_id: int, gross: str | None, retainag
 
 
 def detail_row(item: dict[str, Any], before: list[dict[str, Any]]) -> dict[str, Any]:
-    """A `/detail` row as documented, from an item of the worked examples (which hold one commitment's four invoices)."""
+    """A `/detail` row as documented, from an item of the worked examples (four invoices of one commitment)."""
 
     def amount(name: str) -> Decimal:
         return Decimal(str(item.get(name) or "0"))

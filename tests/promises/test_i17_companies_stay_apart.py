@@ -205,7 +205,7 @@ def test_a_removed_member_is_out_at_the_next_request(company: Company, viewer: U
 
 
 def test_the_database_refuses_rows_across_companies(company: Company, theirs: dict[str, Any]) -> None:
-    foreign = Vendor.objects.exclude(company=company).first()
+    foreign = Vendor.objects.exclude(company=company)[0]
     foreign_invoice = Invoice.objects.get(public_id=theirs["invoice"])
     with pytest.raises(IntegrityError), transaction.atomic():
         Invoice.objects.create(

@@ -62,15 +62,14 @@ class Emulator:
 
 class ProcoreEmulator(Emulator):
     def invoices(self, **filters: Any) -> list[Mapping[str, Any]]:
-        return cast(list[Mapping[str, Any]], self.get("invoices", **filters)["invoices"])
+        return cast(list[Mapping[str, Any]], self.get("invoices", **filters))
 
     def create(self, **facts: Any) -> Mapping[str, Any]:
         """A new invoice on a commitment: a draft with a positive payment due, unless said otherwise."""
-        made = self.post("invoices", facts)
-        return cast(Mapping[str, Any], made.get("invoice", made))
+        return cast(Mapping[str, Any], self.post("invoices", facts))
 
     def create_many(self, count: int, **facts: Any) -> list[Mapping[str, Any]]:
-        return cast(list[Mapping[str, Any]], self.post("invoices/bulk", {"count": count} | facts)["invoices"])
+        return cast(list[Mapping[str, Any]], self.post("invoices/bulk", {"count": count} | facts))
 
     def set_status(self, invoice_id: Any, status: str, **more: Any) -> None:
         self.post(f"invoices/{invoice_id}/status", {"status": status} | more)

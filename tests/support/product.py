@@ -111,7 +111,7 @@ class Product:
         while True:
             try:
                 with psycopg.connect(self.database.url, connect_timeout=5) as connection:
-                    return connection.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
+                    return connection.execute(sql, parameters).fetchall()
             except psycopg.OperationalError:
                 if time.monotonic() > deadline:
                     raise
@@ -126,7 +126,7 @@ class Product:
 
     def hook(self) -> tuple[str, str]:
         """Where Procore delivers for the connected company, and with which Authorization value."""
-        sent = next(hook for hook in self.procore.get("hooks")["hooks"] if "/hooks/procore/" in hook["destination_url"])
+        sent = next(hook for hook in self.procore.get("hooks") if "/hooks/procore/" in hook["destination_url"])
         return sent["destination_url"], sent["authorization"]
 
 
@@ -155,7 +155,7 @@ def running_product(
             intuit_url=intuit_url,
         )
         addresses = Addresses(product_url, procore_url, intuit_url, ports)
-        variables |= SHORT_TIMES | (env or {})
+        variables |= {**SHORT_TIMES, **(env or {})}
         product = Product(folder, database, valkey, addresses, variables)
         try:
             _start(product, workers=workers, beat=beat)
