@@ -84,10 +84,10 @@ class Procore:
 
     # --- webhooks ------------------------------------------------------------------------------------------------
     def hooks(self, project_id: int, namespace: str) -> list[Mapping[str, Any]]:
-        return self._list(self._get(self._webhooks(project_id, "hooks"), namespace=namespace))
+        return self._pages(self._webhooks(project_id, "hooks"), namespace=namespace)
 
     def webhook_resources(self, project_id: int, payload_version: str) -> list[Mapping[str, Any]]:
-        return self._list(self._get(self._webhooks(project_id, "resources"), payload_version=payload_version))
+        return self._pages(self._webhooks(project_id, "resources"), payload_version=payload_version)
 
     def create_hook(self, project_id: int, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._object(self._send("POST", self._webhooks(project_id, "hooks"), body))
@@ -96,7 +96,7 @@ class Procore:
         return self._object(self._send("PATCH", self._webhooks(project_id, f"hooks/{hook_id}"), body))
 
     def triggers(self, project_id: int, hook_id: str) -> list[Mapping[str, Any]]:
-        return self._list(self._get(self._webhooks(project_id, f"hooks/{hook_id}/triggers")))
+        return self._pages(self._webhooks(project_id, f"hooks/{hook_id}/triggers"))
 
     def create_trigger(self, project_id: int, hook_id: str, body: Mapping[str, Any]) -> None:
         self._send("POST", self._webhooks(project_id, f"hooks/{hook_id}/triggers"), body)

@@ -1,0 +1,71 @@
+"""All parts of one running Procore emulator, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulators.procore.delivering import Deliveries
+from emulators.procore.hooks import Hooks
+from emulators.procore.invoice_rows import InvoiceRows
+from emulators.procore.invoicing import Invoicing
+from emulators.procore.rate_limits import RateLimits
+from emulators.procore.storage import SCHEMA, Storage
+from emulators.procore.switch_list import switches as switch_list
+from emulators.shared.clock import Clock
+from emulators.shared.faults import FaultEngine
+from emulators.shared.ledger import Ledger
+from emulators.shared.switches import Switches
+
+# Changing one of these changes amounts that are stored with the invoices.
+_WORKED_IN = {"currently_retained_net", "tax_on_top"}
+
+
+@dataclass
+class Emulation:
+    """What the blueprints of the emulator work with."""
+
+    ledger: Ledger
+    clock: Clock
+    switches: Switches
+    engine: FaultEngine
+    storage: Storage
+    rows: InvoiceRows
+    hooks: Hooks
+    deliveries: Deliveries
+    invoicing: Invoicing
+    rates: RateLimits
+    public_url: str
+
+
+def build(path: Path, public_url: str, *, rate_limit: str = "documented") -> Emulation:
+    """Open the ledger and start every part; nothing is seeded yet."""
+    ledger = Ledger(path, SCHEMA)
+    clock = Clock(ledger)
+    switches = Switches(ledger, switch_list(rate_limit=rate_limit))
+    storage = Storage(ledger)
+    rows = InvoiceRows(storage, switches, public_url)
+    hooks = Hooks(storage, switches, clock)
+    deliveries = Deliveries(ledger, hooks, switches, clock)
+    invoicing = Invoicing(storage, rows, switches, clock, deliveries.announce)
+    spare = ("/_emulator/", "/_storage/", "/static/", "/faults", "/switches", "/webhooks", "/invoices", "/new")
+    engine = FaultEngine(ledger, spare=spare)
+
+    def recompute(changed: set[str]) -> None:
+        if changed & _WORKED_IN:
+            rows.compute_everything_anew()
+
+    switches.watchers.append(recompute)
+    return Emulation(
+        ledger=ledger,
+        clock=clock,
+        switches=switches,
+        engine=engine,
+        storage=storage,
+        rows=rows,
+        hooks=hooks,
+        deliveries=deliveries,
+        invoicing=invoicing,
+        rates=RateLimits(clock, switches),
+        public_url=public_url,
+    )

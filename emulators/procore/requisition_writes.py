@@ -1,0 +1,130 @@
+"""Creating, changing and deleting subcontractor invoices over REST.
+
+Procore: an admin may change any invoice whatever its status; a record with an origin_id is locked (reference 2.3, 2.7).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from emulators.procore.access import ApiError, caller, json_body, project_parameter
+from emulators.procore.emulation import Emulation
+from emulators.procore.invoicing import Refused
+from emulators.procore.records import Invoice
+from emulators.procore.requisitions import view, wire
+
+
+def requisition_writing(emulation: Emulation) -> Blueprint:
+    api = Blueprint("requisition_writing", __name__)
+    _add_writes(api, emulation)
+    _add_extras(api, emulation)
+
+    @api.errorhandler(Refused)
+    def refused(error: Refused) -> Response:
+        return ApiError(422, str(error), field=error.field).response()
+
+    return api
+
+
+def _add_writes(api: Blueprint, emulation: Emulation) -> None:
+    @api.post("/rest/v1.1/requisitions")
+    @api.post("/rest/v1.0/requisitions")
+    def create() -> ResponseReturnValue:
+        body = json_body()
+        commitment, wanted = _addressed(emulation, body)
+        invoice = emulation.invoicing.create(commitment["id"], wanted, caller(emulation))
+        return _shown(emulation, invoice), 201
+
+    @api.patch("/rest/v1.1/requisitions/<int:requisition_id>")
+    @api.patch("/rest/v1.0/requisitions/<int:requisition_id>")
+    def change(requisition_id: int) -> ResponseReturnValue:
+        body = json_body()
+        _of_project(emulation, requisition_id, project_parameter(emulation, body.get("project_id", "")))
+        wanted = body.get("requisition")
+        if not isinstance(wanted, dict):
+            raise ApiError(400, "param is missing or the value is empty: requisition", field="requisition")
+        return _shown(emulation, emulation.invoicing.edit(requisition_id, wanted, caller(emulation)))
+
+    @api.delete("/rest/v1.1/requisitions/<int:requisition_id>")
+    @api.delete("/rest/v1.0/requisitions/<int:requisition_id>")
+    def delete(requisition_id: int) -> ResponseReturnValue:
+        _of_project(emulation, requisition_id, project_parameter(emulation))
+        emulation.invoicing.delete(requisition_id, caller(emulation))
+        return Response(status=200)
+
+    @api.patch("/rest/v1.0/requisitions/<int:requisition_id>/bulk_item_update")
+    def change_items(requisition_id: int) -> ResponseReturnValue:
+        _of_project(emulation, requisition_id, project_parameter(emulation))
+        items = json_body().get("requisition_items")
+        if not isinstance(items, list):
+            raise ApiError(400, "requisition_items is missing", field="requisition_items")
+        emulation.invoicing.edit(requisition_id, {"items": items}, caller(emulation))
+        return jsonify({})
+
+
+def _add_extras(api: Blueprint, emulation: Emulation) -> None:
+    prefix = "/rest/v2.0/companies/<company_id>/projects/<project_id>/requisitions"
+
+    @api.patch(f"{prefix}/<int:requisition_id>/payment_details")
+    def due_date(company_id: str, project_id: str, requisition_id: int) -> ResponseReturnValue:
+        """Write only: no reading call shows the due date (reference 2.1)."""
+        invoice = _of_project(emulation, requisition_id, project_parameter(emulation, project_id))
+        value = json_body().get("due_date")
+        with emulation.ledger.writing():
+            invoice.basis["due_date"] = value
+            emulation.rows.save_chain(invoice.commitment_id, invoice, from_number=invoice.number)
+            emulation.ledger.append("due_date_set", requisition_id, {"due_date": value})
+        return jsonify({"data": {"due_date": value}})
+
+    @api.post("/rest/v1.0/requisitions/<int:requisition_id>/single_pdf_compilers")
+    def compile_pdf(requisition_id: int) -> ResponseReturnValue:
+        """With polling a job address, otherwise an e-mail (reference 2.1)."""
+        project_id = project_parameter(emulation)
+        _of_project(emulation, requisition_id, project_id)
+        if request.args.get("polling") != "true":
+            return jsonify({"message": "The PDF will be sent by e-mail."})
+        return jsonify(
+            {"job_url": f"{emulation.public_url}/rest/v1.0/pdf_jobs/{requisition_id}?project_id={project_id}"}
+        )
+
+    polls: dict[int, int] = {}
+    lock = threading.Lock()
+
+    @api.get("/rest/v1.0/pdf_jobs/<int:requisition_id>")
+    def poll(requisition_id: int) -> ResponseReturnValue:
+        _of_project(emulation, requisition_id, project_parameter(emulation))
+        with lock:
+            polls[requisition_id] = polls.get(requisition_id, 0) + 1
+            ready = polls[requisition_id] % 2 == 0
+        if not ready:
+            return jsonify({"status": "processing", "result": None})
+        url = f"{emulation.public_url}/_storage/cover/{requisition_id}.pdf"
+        return jsonify({"status": "completed", "result": {"url": url}})
+
+
+def _addressed(emulation: Emulation, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The commitment and the wanted fields of a create call."""
+    project_id = project_parameter(emulation, body.get("project_id", ""))
+    wanted = body.get("requisition")
+    if not isinstance(wanted, dict):
+        raise ApiError(400, "param is missing or the value is empty: requisition", field="requisition")
+    commitment = emulation.storage.get("commitment", str(body.get("commitment_id", "")))
+    if commitment is None or commitment["project_id"] != project_id:
+        raise ApiError(404, "Not Found")
+    return commitment, wanted
+
+
+def _of_project(emulation: Emulation, requisition_id: int, project_id: int) -> Invoice:
+    invoice = emulation.rows.find(requisition_id)
+    if invoice is None or invoice.project_id != project_id:
+        raise ApiError(404, "Not Found")
+    return invoice
+
+
+def _shown(emulation: Emulation, invoice: Invoice) -> Response:
+    row = emulation.ledger.query("SELECT header, items FROM invoice WHERE id = ?", (invoice.id,))[0]
+    return jsonify(wire(emulation, row["header"], row["items"], view()))

@@ -1,0 +1,111 @@
+"""The switches of the Procore emulator: what the reference leaves unknown, and the weather a test may order."""
+
+from __future__ import annotations
+
+from emulators.shared.switches import Switch
+
+DOCUMENTED_RATE = {"hourly": 3600, "spike": 100}
+UNLIMITED_RATE = {"hourly": 1_000_000_000, "spike": 1_000_000_000}
+
+_UNKNOWN = [
+    Switch(
+        "history_column",
+        "status",
+        "Change history: the column word for a status change",
+        "2.3, 9.4",
+        ("status", "Status"),
+    ),
+    Switch(
+        "history_values",
+        "snake_case",
+        "Change history: spelling of status values (approved or Approved)",
+        "2.3, 9.4",
+        ("snake_case", "Title Case"),
+    ),
+    Switch(
+        "history_action_by_approver", True, "Change history names the approver; otherwise action_by is empty", "9.4"
+    ),
+    Switch(
+        "currently_retained_net",
+        True,
+        "Materials retainage 'currently retained' is net of this period's release",
+        "2.6, 9.3",
+    ),
+    Switch("tax_on_top", False, "Tax is added on top of current_payment_due", "2.4 (5), 9.3"),
+    Switch("attachment_touches_updated_at", True, "Adding an attachment changes updated_at of the invoice", "8 (24)"),
+    Switch("attachment_emits_event", True, "Adding an attachment sends a Draw Requests update", "8 (24)"),
+    Switch("line_edit_touches_updated_at", True, "Editing lines changes updated_at of the invoice", "8 (24)"),
+    Switch(
+        "edit_touches_later_invoices",
+        False,
+        "An edit changes updated_at of later invoices of the commitment, and they emit",
+        "2.3, 8 (5)",
+    ),
+    Switch(
+        "bulk_approval_events",
+        "each",
+        "Bulk approval: one event per invoice, only for the first, or none",
+        "8 (2), 9.2",
+        ("each", "first", "none"),
+    ),
+    Switch(
+        "disable_hook_after_discard",
+        False,
+        "A hook becomes disabled when its queue is discarded after 12 h",
+        "1.3, 9.7",
+    ),
+    Switch(
+        "company_hook_accepts_project_resource", False, "A company hook may have a trigger on a project resource", "1.5"
+    ),
+    Switch("draw_requests_name", "Draw Requests", "Webhook name of subcontractor invoices", "1.4, 9.1"),
+    Switch("event_words", "update", "Event words of deliveries: update or updated", "1.1, 1.4", ("update", "updated")),
+    Switch("v4_states_payload_version", True, "v4.0 bodies carry payload_version, as seen live", "1.1"),
+    Switch("metadata_operation_id", "", "metadata.source_operation_id of v2.0 and v3.0 bodies; empty: null", "1.1"),
+    Switch(
+        "api_create_user_is_service_account",
+        True,
+        "created_by and user_id of API writes name the service account",
+        "2.7, 9.5",
+    ),
+    Switch("v1_0_summary_name", "summary", "Name of the amounts block in v1.0 answers", "2.4", ("summary", "g702")),
+    Switch("payment_summary", True, "v1.1 answers carry payment_summary, as seen live", "2.2"),
+    Switch("percent_sign", True, "percent_complete carries a percent sign", "5"),
+    Switch("numbers_as_json_numbers", False, "Amounts go out as JSON numbers instead of text", "5"),
+    Switch(
+        "contract_and_detail_items",
+        False,
+        "Items contain contract_item and contract_detail_item of the same money",
+        "2.6, 9.3",
+    ),
+    Switch("missing_company_header_status", 400, "Answer when Procore-Company-Id is missing", "4.1", (400, 401, 403)),
+    Switch("not_connected_status", 403, "Answer when the app is not connected to the company", "4.3", (401, 403)),
+    Switch("invalid_grant_status", 400, "Answer to a wrong or used code or refresh token", "4.2", (400, 401)),
+    Switch("largest_page", 2000, "Largest per_page; more is silently cut", "5"),
+    Switch("deep_link_redirects", False, "The classic invoice link redirects to the new screen", "7, 9.8"),
+    Switch(
+        "project_vendor_ids_differ",
+        False,
+        "The project directory shows other vendor ids than the company directory",
+        "8 (9)",
+    ),
+]
+
+_WEATHER = [
+    Switch("duplicate", 1, "Each event is delivered this many times"),
+    Switch("shuffle", False, "Deliveries go out in random order, in parallel, with small delays"),
+    Switch("drop", 0.0, "Percent of events that are never sent"),
+    Switch("time_scale", 1.0, "Divides the waiting times of webhook retries, and the 12 h"),
+    Switch("delivery_workers", 4, "Parallel deliveries per hook while duplicate or shuffle is on"),
+    Switch("delivery_timeout_seconds", 5.0, "How long a destination may take to answer"),
+    Switch("webhooks_stopped", False, "Deliveries wait in their queues"),
+    Switch("token_seconds", 5400, "Lifetime of new access tokens"),
+    Switch("authorize_without_asking", False, "The consent page answers Allow by itself"),
+    Switch("storage_refuses_token", False, "The file storage refuses requests that carry a bearer token"),
+    Switch("record_api_calls", True, "Each API call becomes a line of the history"),
+]
+
+
+def switches(*, rate_limit: str = "documented") -> list[Switch]:
+    """All switches; `rate_limit` chooses the default of the limit."""
+    rate = UNLIMITED_RATE if rate_limit == "off" else DOCUMENTED_RATE
+    return [*_UNKNOWN, *_WEATHER, Switch("rate_limit", dict(rate), "Calls per hour and per 10 seconds", "5")]

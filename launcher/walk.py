@@ -1,0 +1,137 @@
+"""Connects the demo's first company to the stand-ins through inBuild's own pages, as its admin would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from launcher.browser import Browser, WalkFailed
+
+__all__ = ["Addresses", "SignIn", "WalkFailed", "connect_everything", "signed_in", "switch_on"]
+
+SETTINGS_PROCORE = "/settings/procore/"
+SETTINGS_ACCOUNTING = "/settings/accounting/"
+
+# The service account and company that the Procore stand-in is seeded with.
+PROCORE_COMPANY_ID = "562949953421312"
+PROCORE_CLIENT_ID = "demo-procore-client"
+PROCORE_CLIENT_SECRET = "demo-procore-secret"  # noqa: S105 - known to everybody, opens only the stand-in
+
+QUICKBOOKS_REALM = "9130350000000001"
+
+
+@dataclass(frozen=True)
+class SignIn:
+    email: str
+    password: str
+    company: str
+    role: str
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.role.lower()
+
+
+@dataclass(frozen=True)
+class Addresses:
+    product: str
+    procore: str
+    intuit: str
+    ports: dict[str, int]
+
+    @classmethod
+    def beside(cls, port: int) -> Addresses:
+        ports = {"inBuild": port, "Procore": port + 1, "QuickBooks": port + 2}
+        product, procore, intuit = (f"http://127.0.0.1:{number}" for number in ports.values())
+        return cls(product, procore, intuit, ports)
+
+
+def connect_everything(addresses: Addresses, admin: SignIn) -> str:
+    """Procore, QuickBooks, accounts; what is done already is left alone. Returns one line about it."""
+    person = signed_in(addresses, admin)
+    done = [_connect_procore(person), _connect_quickbooks(person), _choose_accounts(person)]
+    made = [each for each in done if each]
+    return f"{admin.company}: {', '.join(made)}." if made else f"{admin.company} is connected already."
+
+
+def signed_in(addresses: Addresses, who: SignIn) -> Browser:
+    person = Browser(addresses.product)
+    person.open("/accounts/login/")
+    form = person.form("/accounts/login/") or next((each for each in person.forms if "login" in each.values), None)
+    if form is None:
+        raise WalkFailed("The sign-in page shows no form.")
+    person.send(form, {"login": who.email, "password": who.password})
+    if "/accounts/login" in person.url:
+        raise WalkFailed(f"{who.email} could not sign in:\n{person.text}")
+    return person
+
+
+def _connect_procore(person: Browser) -> str:
+    person.open(SETTINGS_PROCORE)
+    if person.form(f"{SETTINGS_PROCORE}disconnect/"):
+        return ""
+    form = person.form(f"{SETTINGS_PROCORE}connect/")
+    if form is None:
+        raise WalkFailed("Settings → Procore shows no Connection form.")
+    person.send(
+        form,
+        {
+            "environment": "custom",
+            "procore_company_id": PROCORE_COMPANY_ID,
+            "client_id": PROCORE_CLIENT_ID,
+            "client_secret": PROCORE_CLIENT_SECRET,
+        },
+    )
+    if not person.form(f"{SETTINGS_PROCORE}disconnect/"):
+        raise WalkFailed(f"Settings → Procore does not say that it is connected:\n{person.text}")
+    return "connected to Procore"
+
+
+def _connect_quickbooks(person: Browser) -> str:
+    person.open(SETTINGS_ACCOUNTING)
+    if person.form(f"{SETTINGS_ACCOUNTING}qbo/", "/disconnect/"):
+        return ""
+    form = person.form(f"{SETTINGS_ACCOUNTING}qbo/connect/")
+    if form is None:
+        raise WalkFailed("Settings → Accounting Integrations shows no Connect button.")
+    # inBuild sends us to Intuit, which asks which company; its Connect button leads back.
+    person.send(form, {})
+    consent = person.form("/connect/oauth2")
+    if consent is None:
+        raise WalkFailed(f"QuickBooks did not ask for consent; this page came instead:\n{person.text}")
+    person.send(consent, {"realm": QUICKBOOKS_REALM, "decision": "connect"})
+    if not person.form(f"{SETTINGS_ACCOUNTING}qbo/", "/disconnect/"):
+        raise WalkFailed(f"Settings → Accounting Integrations does not say that it is connected:\n{person.text}")
+    return "connected to QuickBooks"
+
+
+def _choose_accounts(person: Browser) -> str:
+    person.open(SETTINGS_ACCOUNTING)
+    form = person.form(SETTINGS_ACCOUNTING, "/accounts/")
+    if form is None:
+        raise WalkFailed("Settings → Accounting Integrations shows no form for the accounts.")
+    if all(form.values.get(name) for name in ("ap_account", "expense_account", "retainage_account")):
+        return ""
+    person.send(
+        form,
+        {
+            "ap_account": form.choose("ap_account", "Accounts Payable"),
+            "expense_account": form.choose("expense_account", "Job Costs - Subcontractors", "Job Costs"),
+            "retainage_account": form.choose("retainage_account", "Retention Payable", "Retainage"),
+        },
+    )
+    return "accounts chosen"
+
+
+def switch_on(person: Browser) -> bool:
+    """Settings → Procore → QuickBooks Sync. False if it was on already."""
+    person.open(SETTINGS_PROCORE)
+    form = person.form(f"{SETTINGS_PROCORE}switch/")
+    if form is None:
+        raise WalkFailed("Settings → Procore shows no switch: is QuickBooks connected?")
+    if form.switched_on:
+        return False
+    person.send(form, {"switch": "on"})
+    after = person.form(f"{SETTINGS_PROCORE}switch/")
+    if after is None or not after.switched_on:
+        raise WalkFailed(f"The switch did not go on:\n{person.text}")
+    return True
