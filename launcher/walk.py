@@ -68,6 +68,7 @@ def signed_in(addresses: Addresses, who: SignIn) -> Browser:
 def _connect_procore(person: Browser) -> str:
     person.open(SETTINGS_PROCORE)
     if person.form(f"{SETTINGS_PROCORE}disconnect/"):
+        _test_connection(person)
         return ""
     form = person.form(f"{SETTINGS_PROCORE}connect/")
     if form is None:
@@ -83,7 +84,18 @@ def _connect_procore(person: Browser) -> str:
     )
     if not person.form(f"{SETTINGS_PROCORE}disconnect/"):
         raise WalkFailed(f"Settings → Procore does not say that it is connected:\n{person.text}")
+    _test_connection(person)
     return "connected to Procore"
+
+
+def _test_connection(person: Browser) -> None:
+    """*Test connection* also makes webhooks that are missing; without one nothing would ever arrive by itself."""
+    form = person.form(f"{SETTINGS_PROCORE}check/")
+    if form is None:
+        raise WalkFailed("Settings → Procore shows no Test connection button.")
+    person.send(form, {})
+    if "every project has its webhook" not in person.text:
+        raise WalkFailed(f"The connection to Procore does not work:\n{person.text}")
 
 
 def _connect_quickbooks(person: Browser) -> str:

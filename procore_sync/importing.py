@@ -26,6 +26,8 @@ from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProje
 from procore_sync.reading import Approval, Line, SubcontractorInvoice, Unreadable
 
 STALE_READS = 5
+BEHIND = timedelta(seconds=2)
+BEHIND_READS = 3
 RESOURCES = {reading.SUBCONTRACTOR_INVOICES: ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE}
 
 
@@ -64,6 +66,7 @@ def absorb(delivery: WebhookDelivery) -> None:
                 kind=RESOURCES[seen.resource.lower()],
                 procore_id=seen.procore_id,
                 project_id=seen.project_id,
+                told_at=seen.at,
             )
 
 
@@ -140,8 +143,21 @@ def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
         else:
             _follow(fresh, fetched)
         faultpoint("import.before_commit")
-        done = fresh.wanted == row.wanted
-        mine(fresh).update(lease_until=None, failures=0, next_at=None if done else Now())
+        if fresh.wanted == row.wanted and _is_behind_the_event(fresh, fetched):
+            _wait(fresh, backoff(fresh.failures), fresh.reason)
+        else:
+            done = fresh.wanted == row.wanted
+            mine(fresh).update(lease_until=None, failures=0, next_at=None if done else Now())
+
+
+def _is_behind_the_event(row: ProcoreInvoice, fetched: Fetched) -> bool:
+    """Procore told of a change later than the one it shows: look a few times more, in case a cache answered.
+
+    Not for ever, because it is not documented that every event moves `updated_at`.
+    """
+    seen = fetched.invoice.updated_at if fetched.invoice else None
+    told = row.told_at
+    return seen is not None and told is not None and seen < told - BEHIND and row.failures < BEHIND_READS
 
 
 def _is_older_than_known(row: ProcoreInvoice, fetched: Fetched) -> bool:
@@ -301,7 +317,7 @@ def source_url(integration: ProcoreIntegration, seen: SubcontractorInvoice) -> s
 
 def _wait(row: ProcoreInvoice, wait: timedelta, reason: str) -> None:
     changes: dict[str, Any] = {"next_at": Now() + wait, "lease_until": None, "failures": F("failures") + 1}
-    if row.invoice_id is None:
+    if row.invoice_id is None and reason != row.reason:
         changes |= {"reason": reason[:500], "gate": "found"}
     mine(row).update(**changes)
 

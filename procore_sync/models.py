@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import DateTimeField, F, Q, Value
+from django.db.models.functions import Greatest, Now
 
 from companies.models import Company, User
 from inbuild.fields import EncryptedTextField
@@ -196,6 +197,7 @@ class ProcoreInvoice(WorkRow):
     procore_id = models.BigIntegerField()
     project_id = models.BigIntegerField()
     wanted = models.PositiveIntegerField(default=0)
+    told_at = models.DateTimeField(null=True, help_text="Procore's time of the latest event about it.")
     status = models.CharField(max_length=40, blank=True)
     seen_unapproved_at = models.DateTimeField(null=True)
     first_seen_approved_at = models.DateTimeField(null=True)
@@ -233,7 +235,15 @@ class ProcoreInvoice(WorkRow):
         return self.STATUS_WORDS.get(self.status, self.status.replace("_", " ").title())
 
     @classmethod
-    def hint(cls, integration: ProcoreIntegration, *, kind: str, procore_id: int, project_id: int) -> ProcoreInvoice:
+    def hint(
+        cls,
+        integration: ProcoreIntegration,
+        *,
+        kind: str,
+        procore_id: int,
+        project_id: int,
+        told_at: datetime | None = None,
+    ) -> ProcoreInvoice:
         """Somebody says this one changed: note it and make it due. Order, age and repetition do not matter."""
         row, _ = cls.objects.get_or_create(
             integration=integration,
@@ -241,7 +251,10 @@ class ProcoreInvoice(WorkRow):
             procore_id=procore_id,
             defaults={"company_id": integration.company_id, "project_id": project_id},
         )
-        cls.objects.filter(pk=row.pk).update(wanted=F("wanted") + 1, next_at=Now())
+        # GREATEST leaves nulls out, so the first event counts as well.
+        cls.objects.filter(pk=row.pk).update(
+            wanted=F("wanted") + 1, next_at=Now(), told_at=Greatest(F("told_at"), Value(told_at, DateTimeField()))
+        )
         return row
 
     def remember(self, **facts: Any) -> None:

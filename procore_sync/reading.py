@@ -30,6 +30,7 @@ class Event:
     procore_id: int
     company_id: int
     project_id: int | None
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def event(body: bytes) -> Event:
         procore_id=_id(data.get("resource_id"), "resource_id"),
         company_id=_id(data.get("company_id"), "company_id"),
         project_id=_id(data["project_id"], "project_id") if data.get("project_id") not in (None, "") else None,
+        at=_moment(data.get("timestamp")),
     )
 
 

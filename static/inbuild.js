@@ -96,7 +96,8 @@
   });
 
   document.addEventListener("htmx:afterSwap", function (event) {
-    var element = document.getElementById(event.detail.target.id) || event.detail.elt;
+    var target = event.detail.target || event.detail.elt;
+    var element = document.getElementById(target.id) || target;
     fail("");
     if (!element || !element.id) return;
     var words = element.dataset.announce;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from functools import lru_cache
 from typing import Any
 
 from emulators.procore.amounts import NOTHING_YET, Certificate, Entry, certify
@@ -40,6 +41,15 @@ class InvoiceRows:
             if earlier.number < invoice.number:
                 state = certify(state, earlier.entries)
         return state
+
+    def save_alone(self, invoice: Invoice) -> None:
+        """Store an invoice whose amounts did not change, so that later ones stay as they are."""
+        before, previous = NOTHING_YET, None
+        for earlier in self.of_commitment(invoice.commitment_id):
+            if earlier.number >= invoice.number:
+                break
+            before, previous = certify(before, earlier.entries), earlier.id
+        self._update(invoice, before, previous)
 
     def save_chain(self, commitment_id: int, changed: Invoice | None, *, from_number: int = 0) -> None:
         """Store the changed invoice and compute it and all later ones of the commitment anew."""
@@ -186,8 +196,15 @@ def _basis(invoice: Invoice) -> str:
     return json.dumps({**invoice.basis, "entries": [entry.as_json() for entry in invoice.entries]})
 
 
+@lru_cache(maxsize=20_000)
+def _entries(text: str) -> tuple[Entry, ...]:
+    """Entries never change, so the same text may share them; reading them is the slow part of a long chain."""
+    return tuple(Entry.from_json(entry) for entry in json.loads(text).get("entries", []))
+
+
 def _invoice(row: sqlite3.Row) -> Invoice:
     basis = json.loads(row["basis"])
+    basis.pop("entries", None)
     return Invoice(
         id=row["id"],
         company_id=row["company_id"],
@@ -205,6 +222,6 @@ def _invoice(row: sqlite3.Row) -> Invoice:
         approved_at=row["approved_at"],
         verbatim=bool(row["verbatim"]),
         version=row["version"],
-        entries=[Entry.from_json(entry) for entry in basis.pop("entries", [])],
+        entries=list(_entries(row["basis"])),
         basis=basis,
     )

@@ -143,7 +143,7 @@ class Invoicing:
             invoice = self.need(invoice_id)
             moment = at or self.clock.stamp()
             self._set_status(invoice, self._status(status), actor, moment)
-            self.store(invoice, actor, at=moment, emit=emit)
+            self.store(invoice, actor, at=moment, amounts=False, emit=emit)
             return invoice
 
     def set_status_of_many(self, invoice_ids: Sequence[int], status: str, actor: Actor) -> list[Invoice]:
@@ -185,19 +185,28 @@ class Invoicing:
             return attachment_id
 
     def store(
-        self, invoice: Invoice, actor: Actor, *, at: str | None = None, lines_only: bool = False, emit: bool = True
+        self,
+        invoice: Invoice,
+        actor: Actor,
+        *,
+        at: str | None = None,
+        lines_only: bool = False,
+        amounts: bool = True,
+        emit: bool = True,
     ) -> None:
         """Write a changed invoice, recompute the later ones and tell the hooks."""
         if not lines_only or self.switches["line_edit_touches_updated_at"]:
             invoice.updated_at = at or self.clock.stamp()
         if invoice.verbatim:
             self._store_verbatim(invoice)
+        elif not amounts:
+            self.rows.save_alone(invoice)
         else:
             self.rows.save_chain(invoice.commitment_id, invoice, from_number=invoice.number)
         self.ledger.append("invoice_edited", invoice.id, {**_facts(invoice), "by": actor.user_id})
         if emit:
             self.tell(invoice, "update", actor)
-        if self.switches["edit_touches_later_invoices"]:
+        if amounts and self.switches["edit_touches_later_invoices"]:
             self._touch_later(invoice, actor)
 
     def tell(self, invoice: Invoice, event_type: str, actor: Actor) -> None:
@@ -252,9 +261,9 @@ class Invoicing:
                 if str(period["id"]) == str(period_id):
                     return period
             raise Refused("is not a billing period of this project", "period_id")
-        for period in reversed(periods):
-            if period["status"] == "open":
-                return period
+        open_periods = [period for period in periods if period["status"] == "open"]
+        if open_periods:
+            return open_periods[-1]
         raise Refused("can't be blank: the project has no open billing period", "period_id")
 
     def _carried_entries(

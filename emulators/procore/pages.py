@@ -40,6 +40,7 @@ def invoice_pages(emulation: Emulation) -> Blueprint:
     pages = Blueprint("invoices", __name__, template_folder="templates")
     _add_list(pages, emulation)
     _add_one(pages, emulation)
+    _add_edit(pages, emulation)
     _add_new(pages, emulation)
     _add_links(pages, emulation)
     return pages
@@ -102,6 +103,8 @@ def _add_one(pages: Blueprint, emulation: Emulation) -> None:
         target = _back(None)
         return redirect(target if str(invoice_id) not in target else "/", 303)
 
+
+def _add_edit(pages: Blueprint, emulation: Emulation) -> None:
     @pages.get("/invoices/<int:invoice_id>/edit")
     def edit_form(invoice_id: int) -> ResponseReturnValue:
         return _edit_page(emulation, invoice_id, "")

@@ -128,13 +128,14 @@ def test_an_edit_changes_the_sums_of_this_and_the_later_invoices(procore: Procor
     two = made(procore, amount="500", commitment_id=one["commitment_id"])
     before = procore.requisition(two)["summary"]
     edited = procore.control("PATCH", f"/invoices/{one['id']}", {"scale": 2})
-    assert amount(edited["current_payment_due"]) == amount(one["current_payment_due"]) * 2
+    # Retainage is rounded on each line, so doubling may differ by cents.
+    assert abs(amount(edited["current_payment_due"]) - amount(one["current_payment_due"]) * 2) < Decimal("0.10")
     after = procore.requisition(two)
     assert after["summary"]["current_payment_due"] == before["current_payment_due"]
     difference = amount(after["summary"]["less_previous_certificates_for_payment"]) - amount(
         before["less_previous_certificates_for_payment"]
     )
-    assert difference == amount(one["current_payment_due"])
+    assert difference == amount(edited["current_payment_due"]) - amount(one["current_payment_due"])
     for invoice in (one, two):
         check_identities(procore.requisition(invoice), procore.detail(invoice))
     procore.control("PATCH", f"/invoices/{one['id']}", {"override_summary": {"current_payment_due": "1.00"}})
