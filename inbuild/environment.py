@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -51,7 +52,10 @@ def parsed(name: str, reader: Callable[[str], T], default: object, kind: str) ->
     if default is None and not env.str(name, default=""):
         refuse(name, "is not set")
     try:
-        return reader(name)
+        with warnings.catch_warnings():
+            # The library warns of an unknown scheme; what it returns then is refused in a sentence of ours.
+            warnings.simplefilter("ignore")
+            return reader(name)
     except Exception as error:
         refuse(name, f"could not be read as {kind} ({type(error).__name__})")
 

@@ -104,13 +104,14 @@ class _Page(HTMLParser):
 
 
 class Browser:
-    """One person's session. The page shown last is `url`, `forms` and `text`."""
+    """One person's session. The page shown last is `url`, `forms`, `text` and `source`."""
 
     def __init__(self, base: str) -> None:
         self.base = base
         self.url = base
         self.forms: list[Form] = []
         self.text = ""
+        self.source = ""
         self._session = requests.Session()
         # The person's proxy has no business between two processes on this machine.
         self._session.trust_env = False
@@ -140,6 +141,7 @@ class Browser:
         page = _Page()
         page.feed(answer.text)
         self.url, self.forms, self.text = answer.url, page.forms, "\n".join(page.text)
+        self.source = answer.text
         if answer.status_code >= 400:
             where = f"{answer.request.method} {answer.url}"
             raise WalkFailed(f"{where} answered {answer.status_code}:\n{_shortened(self.text)}")

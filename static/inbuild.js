@@ -59,6 +59,12 @@
     if (!region || region.textContent === words) return;
     region.textContent = words;
     region.className = words ? "live notice tone-bad" : "live";
+    // An earlier "Saved." must not stand beside a failure.
+    if (words) {
+      document.querySelectorAll(".saved[role=status]").forEach(function (saved) {
+        saved.remove();
+      });
+    }
   }
 
   function noteWords(element) {

@@ -1,0 +1,138 @@
+"""Rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import quickbooks
+
+from accounting import posting
+from accounting.problems import CATALOGUE, SETTINGS
+from inbuild.celery import app
+from inbuild.faultpoints import NAMES
+from procore_sync import webhooks
+from qbo.faults import REFUSALS
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCT = ("inbuild", "companies", "invoices", "procore_sync", "quickbooks")
+
+
+def sources() -> list[Path]:
+    return [path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts]
+
+
+def test_the_folder_quickbooks_never_becomes_a_package() -> None:
+    assert not (ROOT / "quickbooks" / "__init__.py").exists()
+    assert "site-packages" in str(quickbooks.__file__)
+
+
+def test_every_rung_name_is_a_task() -> None:
+    app.loader.import_default_modules()
+    scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert {posting.POST_DUE, webhooks.IMPORT_DUE} | scheduled <= set(app.tasks)
+
+
+def test_every_problem_that_can_be_written_has_a_sentence_and_every_sentence_is_used() -> None:
+    text = "\n".join(path.read_text() for path in sources() if path.name != "problems.py")
+    assert set(REFUSALS.values()) <= set(CATALOGUE)
+    unused = {code for code in CATALOGUE if f'"{code}"' not in text}
+    assert not unused
+    for problem in CATALOGUE.values():
+        assert problem.sentence.endswith((".", "}"))
+        assert problem.action in ("retry", "sync_anyway", "skip", SETTINGS)
+
+
+def test_every_fault_point_exists_once() -> None:
+    text = "\n".join(path.read_text() for path in sources())
+    used = re.findall(r'faultpoint\("([\w.]+)"\)', text)
+    assert set(used) == NAMES
+
+
+def test_only_tasks_and_the_doorbell_catch_everything() -> None:
+    allowed = {"tasks.py", "queue.py", "environment.py"}
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sources()
+        if path.name not in allowed
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler) and (node.type is None or getattr(node.type, "id", "") == "Exception")
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("limit", [("file", 450), ("function", 60)])
+def test_files_and_functions_stay_readable(limit: tuple[str, int]) -> None:
+    what, lines = limit
+    long = []
+    for path in sources():
+        text = path.read_text()
+        if what == "file" and text.count("\n") > lines:
+            long.append(str(path))
+        for node in ast.walk(ast.parse(text)):
+            if (
+                what == "function"
+                and isinstance(node, ast.FunctionDef)
+                and (node.end_lineno or 0) - node.lineno > lines
+            ):
+                long.append(f"{path}:{node.name}")
+    assert not long
+
+
+def test_every_folder_of_a_vague_name_is_absent() -> None:
+    vague = {"utils.py", "helpers.py", "services.py", "common.py", "misc.py"}
+    assert not [path for path in sources() if path.name in vague]
+
+
+GOOD = {
+    "SECRET_KEY": "x" * 60,
+    "FIELD_KEYS": "2d9b0Jt0hRzq3qk0sJcYbYx3n0o3m1wJkq9y1mB2c0Q=",
+    "PUBLIC_URL": "https://inbuild.example",
+    "DATABASE_URL": "postgres://u:p@localhost/x",
+    "REDIS_URL": "redis://localhost/0",
+    "QBO_CLIENT_ID": "a",
+    "QBO_CLIENT_SECRET": "b",
+}
+
+
+def started(**changes: str | None) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "inbuild.settings"} | GOOD
+    for name, value in changes.items():
+        env.pop(name, None) if value is None else env.update({name: value})
+    command = [sys.executable, "-c", "import django; django.setup()"]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def test_good_production_settings_start() -> None:
+    assert started().returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, None) for name in ("SECRET_KEY", "FIELD_KEYS", "PUBLIC_URL", "DATABASE_URL", "REDIS_URL")),
+        ("FIELD_KEYS", "not-a-key"),
+        ("PUBLIC_URL", "inbuild.example"),
+        ("PUBLIC_URL", "http://inbuild.example"),
+        ("DATABASE_URL", "sqlite:///x.db"),
+        ("DATABASE_URL", "nonsense"),
+        ("REDIS_URL", "http://localhost"),
+        ("INBUILD_ENV", "staging"),
+        ("QBO_ENVIRONMENT", "moon"),
+        ("QBO_TIMEOUT_SECONDS", "soon"),
+        ("LOG_LEVEL", "LOUD"),
+        ("EMAIL_URL", "nonsense"),
+    ],
+)
+def test_a_missing_or_wrong_variable_is_one_sentence_that_names_it(name: str, value: str | None) -> None:
+    done = started(**{name: value})
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,61 @@
+"""Every page, light and dark, wide and narrow: axe finds nothing, and nothing scrolls sideways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.support.product import Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.system]
+
+Scheme = Literal["light", "dark"]
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+
+
+def addresses(product: Product) -> Iterator[tuple[str, str]]:
+    yield "admin", "/invoices/"
+    yield "admin", "/invoices/?q=nothing-matches-this"
+    yield "admin", "/invoices/new/"
+    yield "admin", "/settings/procore/"
+    yield "admin", "/settings/accounting/"
+    yield "admin", "/invoices/nowhere/"
+    yield "accountant", "/settings/procore/"
+    yield "accountant", "/settings/accounting/"
+    yield "outsider", "/invoices/"
+    yield "outsider", "/settings/procore/"
+    yield "outsider", "/settings/accounting/"
+    for (public_id,) in product.rows("SELECT public_id FROM invoices_invoice ORDER BY id LIMIT 2"):
+        yield "accountant", f"/invoices/{public_id}/"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page(scheme: Scheme, width: int, product: Product, visit: Callable[..., Page]) -> None:
+    record = product.procore.create(status="under_review")
+    product.procore.approve(record["id"])
+    found: dict[str, Any] = {}
+    pages: dict[str, Page] = {}
+    stranger = visit(None, color_scheme=scheme, viewport={"width": width, "height": 844})
+    stranger.goto("/accounts/login/")
+    found |= _mistakes(stranger, "stranger /accounts/login/", width)
+    for role, address in addresses(product):
+        if role not in pages:
+            pages[role] = visit(role, color_scheme=scheme, viewport={"width": width, "height": 844})
+        pages[role].goto(address)
+        found |= _mistakes(pages[role], f"{role} {address}", width)
+    assert found == {}
+
+
+def _mistakes(page: Page, name: str, width: int) -> dict[str, Any]:
+    violations = Axe().run(page, options=RULES).response["violations"]
+    mistakes = [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in violations]
+    if page.evaluate("document.documentElement.scrollWidth") > width:
+        mistakes.append("scrolls sideways")
+    return {name: mistakes} if mistakes else {}
