@@ -48,6 +48,7 @@ def test_the_main_job(product: Product, visit: Callable[..., Page]) -> None:
     expect(books.locator("body")).to_contain_text("[inBuild ")
 
 
+@pytest.mark.network_fails
 def test_the_switch_says_so_and_goes_back_when_saving_fails(product: Product, visit: Callable[..., Page]) -> None:
     page = visit("admin")
     page.goto("/settings/procore/")
@@ -59,8 +60,6 @@ def test_the_switch_says_so_and_goes_back_when_saving_fails(product: Product, vi
         expect(switch).to_have_attribute("aria-checked", "true")
     finally:
         page.unroute("**/settings/procore/switch/")
-    # The aborted request is what the test is about; the console may say so.
-    page.close()
 
 
 @pytest.mark.parametrize("role", ["accountant", "viewer"])

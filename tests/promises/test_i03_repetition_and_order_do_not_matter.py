@@ -16,7 +16,8 @@ APPROVALS = 200
 
 @pytest.mark.system
 @pytest.mark.timeout(600)
-def test_i3(tmp_path: Path, figures: Callable[[str], None]) -> None:
+@pytest.mark.parametrize("disturbed", [False, True], ids=["in peace", "worker killed and Valkey emptied"])
+def test_i3(disturbed: bool, tmp_path: Path, figures: Callable[[str], None]) -> None:
     """Two workers, every webhook three times in random order, stale readings mixed in: exactly one bill each."""
     with running_product(tmp_path, workers=2) as product:
         product.switch_on()
@@ -24,9 +25,13 @@ def test_i3(tmp_path: Path, figures: Callable[[str], None]) -> None:
         product.procore.fault("stale_read", method="GET", path="/rest/v1.1/requisitions/", probability=0.05)
         ids = [row["id"] for row in product.procore.create_many(APPROVALS, status="under_review")]
         time.sleep(3)  # what is approved within two seconds of its creation cannot be told from it by its time
-        for procore_id in ids:
+        for number, procore_id in enumerate(ids):
             product.procore.approve(procore_id)
-        verdict = wait_for(lambda: judge(product.procore, product.intuit, ids), seconds=120)
+            if disturbed and number in (APPROVALS // 3, APPROVALS // 2):
+                product.processes["worker0"].kill()
+                product.flush_valkey()
+                product.start_worker("worker0")
+        verdict = wait_for(lambda: judge(product.procore, product.intuit, ids), seconds=150)
         deliveries = product.rows("SELECT count(*), sum(times_received) FROM procore_sync_webhookdelivery")[0]
         regressions = product.rows("SELECT count(*) FROM invoices_invoice WHERE source_state <> 'as_imported'")[0][0]
         stale = product.procore.hits().get("stale_read", 0)
