@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST
 
 from companies import access
@@ -46,13 +45,18 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    reference = request.META.get("inbuild.request_id", "")
-    words = "Something failed on our side and we have been told. Nothing was sent twice."
-    return _page(request, 500, "Something went wrong", words, reference=reference)
+    """Rendered without the request, because what failed may be the database that every other page asks."""
+    context = {
+        "title": "Something went wrong",
+        "words": "Something failed on our side and we have been told. Nothing was sent twice.",
+        "status": 500,
+        "reference": request.META.get("inbuild.request_id", ""),
+    }
+    return HttpResponse(render_to_string("companies/refusal.html", context), status=500)
 
 
-def _page(request: HttpRequest, status: int, title: str, words: str, **more: Any) -> HttpResponse:
-    context = {"title": title, "words": words, "status": status, **more}
+def _page(request: HttpRequest, status: int, title: str, words: str) -> HttpResponse:
+    context = {"title": title, "words": words, "status": status}
     if request.headers.get("HX-Request"):
         return render(request, "companies/_refusal.html", context, status=status)
     return render(request, "companies/refusal.html", context, status=status)

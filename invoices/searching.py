@@ -64,7 +64,7 @@ def page(rows: QuerySet[Invoice], *, tab: str, cursor: str) -> Page:
     chosen = rows.filter(TABS.get(tab, TABS["all"])[1])
     capped = chosen.order_by()[: COUNT_CAP + 1].count()
     is_capped = capped > COUNT_CAP
-    total = None if is_capped else chosen.aggregate(total=Sum("amount_due"))["total"]
+    total = None if is_capped else _total(chosen)
     after = _decoded(cursor)
     if after:
         day, pk = after
@@ -76,8 +76,14 @@ def page(rows: QuerySet[Invoice], *, tab: str, cursor: str) -> Page:
         next_cursor=_encoded(found[PAGE - 1]) if more else "",
         count=min(capped, COUNT_CAP),
         count_is_capped=is_capped,
-        total=total or (Decimal(0) if total is None and not is_capped else total),
+        total=total,
     )
+
+
+def _total(rows: QuerySet[Invoice]) -> Decimal | None:
+    """What they come to; None when currencies are mixed, because such a sum means nothing."""
+    found = rows.order_by().aggregate(total=Sum("amount_due"), currencies=Count("currency", distinct=True))
+    return None if found["currencies"] > 1 else found["total"] or Decimal(0)
 
 
 def _matches(text: str) -> Q:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounting import posting, presenting
 from accounting.models import Integration
 from companies import access, auditing
-from invoices import recording, searching
+from invoices import amounts, recording, searching
 from invoices.forms import FilterForm, InvoiceForm, LineFormSet, new_lines
 from invoices.models import Attachment, Invoice, WrongState
 from procore_sync import presenting as procore
@@ -68,6 +69,17 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {
         "invoice": invoice,
         "lines": lines,
+        "totals": {
+            "gross": sum((line.gross for line in lines), Decimal(0)),
+            "retainage": sum((line.retainage for line in lines), Decimal(0)),
+            "net": sum((line.net for line in lines), Decimal(0)),
+        },
+        "mismatch": amounts.first_mismatch(
+            gross=invoice.gross,
+            retainage=invoice.retainage,
+            amount_due=invoice.amount_due,
+            lines=[(line.gross, line.retainage) for line in lines],
+        ),
         "attachments": invoice.attachments.order_by("id"),
         "timeline": _timeline(invoice),
         "status": presenting.status(invoice),

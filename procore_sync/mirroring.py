@@ -27,6 +27,12 @@ def open_period(integration: ProcoreIntegration) -> MirroringPeriod | None:
     return rows.select_related("started_by").first()
 
 
+def last_period(integration: ProcoreIntegration) -> MirroringPeriod | None:
+    """The latest one that has ended: since when it is off, and by whom."""
+    rows = MirroringPeriod.objects.filter(integration=integration).exclude(ended_at=None)
+    return rows.select_related("ended_by").order_by("-ended_at").first()
+
+
 def set_to(integration: ProcoreIntegration, wanted: bool, *, user: User) -> None:
     """Turn the switch on or off. Setting it to what it is already changes nothing and writes nothing.
 

@@ -93,6 +93,7 @@ def _section(request: access.MemberRequest, integration: ProcoreIntegration) -> 
     return {
         "quickbooks": quickbooks,
         "period": mirroring.open_period(integration),
+        "last_period": mirroring.last_period(integration),
         "can_change": request.membership.is_admin,
         "admins_only": access.ADMINS_ONLY,
     }

@@ -47,7 +47,7 @@ def test_i20(tmp_path: Path, figures: Callable[[str], None]) -> None:
 
 def _listen(url: str, messages: list[str]) -> None:
     try:
-        with redis.Redis.from_url(url).monitor() as monitor:
+        with redis.Redis.from_url(url).monitor() as monitor:  # type: ignore[no-untyped-call]
             for command in monitor.listen():
                 messages.append(str(command))
     except (redis.RedisError, OSError, ValueError):
@@ -84,7 +84,7 @@ def _places(product: Product) -> Iterator[tuple[str, str]]:
     with psycopg.connect(product.database.url) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         for (table,) in tables:
-            rows = connection.execute(f'SELECT t::text FROM "{table}" t').fetchall()  # type: ignore[arg-type]  # noqa: S608
+            rows = connection.execute(f'SELECT t::text FROM "{table}" t').fetchall()  # noqa: S608
             yield f"table {table}", "\n".join(row[0] for row in rows)
     for role in ("admin", "viewer"):
         person = walk.signed_in(product.addresses, product.sign_ins[role])
