@@ -84,7 +84,7 @@ class Session(requests.Session):
             raise
         except (requests.RequestException, TransportError, OSError) as exc:
             never = isinstance(exc, requests.ConnectTimeout) or _never_connected(exc)
-            error = "no connection" if never else type(exc).__name__
+            error = "no connection" if never else _in_words(exc)
             raise (NotSent(error) if never else NoAnswer(error)) from exc
         finally:
             self.recorder(_call(request, status, started, trace, error))
@@ -106,10 +106,10 @@ def _read_all(response: Response, until: float) -> None:
         size += len(chunk)
         if size > MAX_BYTES:
             response.close()
-            raise NoAnswer("answer too large")
+            raise NoAnswer("the answer was too large")
         if time.monotonic() > until:
             response.close()
-            raise NoAnswer("answer too slow")
+            raise NoAnswer("no answer in time")
     response._content = b"".join(chunks)
     response._content_consumed = True  # type: ignore[attr-defined]
 
@@ -117,6 +117,11 @@ def _read_all(response: Response, until: float) -> None:
 def _never_connected(error: Exception) -> bool:
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, NewConnectionError)
+
+
+def _in_words(error: Exception) -> str:
+    """For the timeline, which accountants read."""
+    return "no answer in time" if isinstance(error, requests.Timeout | TimeoutError) else "the connection broke"
 
 
 def _is_test_wrapper() -> bool:

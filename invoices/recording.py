@@ -65,6 +65,23 @@ def record_from_procore(company: Company, new: NewInvoice) -> Invoice:
     return invoice
 
 
+def refresh_from_procore(invoice: Invoice, new: NewInvoice) -> None:
+    """Write what the original says now over an invoice whose bill has not been sent."""
+    before = {"number": invoice.number, "amount_due": str(invoice.amount_due), "lines": invoice.lines.count()}
+    invoice.vendor = _vendor_from_procore(invoice.company, new)
+    for name in ("number", "invoice_date", "currency", "gross", "retainage", "amount_due", "approved_at"):
+        setattr(invoice, name, getattr(new, name))
+    invoice.commitment, invoice.approved_by = new.commitment[:255], new.approved_by[:200]
+    invoice.save()
+    invoice.lines.all().delete()
+    _write_lines(invoice, new)
+    after = {"number": new.number, "amount_due": str(new.amount_due), "lines": len(new.lines)}
+    sentence = f"Changed in Procore before it was sent; now {new.amount_due:,.2f}"
+    auditing.record(
+        invoice.company_id, "invoice.refreshed", invoice, sentence, job="import", before=before, after=after
+    )
+
+
 def record_upload(
     company: Company, new: NewInvoice, *, project: Project | None, pdf: File[bytes], user: User
 ) -> Invoice:
@@ -115,19 +132,23 @@ def _write(company: Company, new: NewInvoice, *, project: Project | None, vendor
         source_url=new.source_url,
         **more,
     )
+    _write_lines(invoice, new)
+    return invoice
+
+
+def _write_lines(invoice: Invoice, new: NewInvoice) -> None:
     InvoiceLine.objects.bulk_create(
         InvoiceLine(
-            company=company,
+            company_id=invoice.company_id,
             invoice=invoice,
             position=position,
             description=line.description[:4000],
-            cost_code=_cost_code(company, line),
+            cost_code=_cost_code(invoice.company, line),
             gross=line.gross,
             retainage=line.retainage,
         )
         for position, line in enumerate(new.lines, start=1)
     )
-    return invoice
 
 
 def _cost_code(company: Company, line: NewLine) -> CostCode | None:

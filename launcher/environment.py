@@ -66,6 +66,7 @@ def product_variables(
         "PUBLIC_URL": public_url,
         "MEDIA_ROOT": str(media),
         "EMAIL_URL": email_url,
+        "PROCORE_CUSTOM_LABEL": "Procore emulator",
         "PROCORE_CUSTOM_LOGIN_URL": procore_url,
         "PROCORE_CUSTOM_API_URL": procore_url,
         "PROCORE_CUSTOM_UI_URL": procore_url,

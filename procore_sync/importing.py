@@ -17,7 +17,7 @@ from accounting import posting
 from accounting.models import Integration
 from companies import auditing
 from inbuild.faultpoints import faultpoint
-from inbuild.queue import backoff, database_now, mine
+from inbuild.queue import backoff, database_now, mine, ring
 from invoices import recording
 from invoices.models import Invoice
 from procore_sync import gates, mirroring, reading
@@ -25,6 +25,7 @@ from procore_sync.client import NotFound, Procore, ProcoreError, SignInRefused, 
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, WebhookDelivery
 from procore_sync.reading import Approval, Line, SubcontractorInvoice, Unreadable
 
+IMPORT_DUE = "procore_sync.import_due"
 STALE_READS = 5
 BEHIND = timedelta(seconds=2)
 BEHIND_READS = 3
@@ -88,6 +89,14 @@ def _understood(delivery: WebhookDelivery) -> tuple[str, str, reading.Event | No
     return WebhookDelivery.Outcome.DONE, "", seen
 
 
+def look_again(invoice: Invoice) -> None:
+    """A person wants to know whether the original in Procore was mended meanwhile: the same hint as a delivery."""
+    row = ProcoreInvoice.objects.filter(company_id=invoice.company_id, invoice=invoice).first()
+    if row is not None:
+        ProcoreInvoice.hint(row.integration, kind=row.kind, procore_id=row.procore_id, project_id=row.project_id)
+        ring(IMPORT_DUE, invoice.company_id)
+
+
 def work(row: ProcoreInvoice) -> None:
     """Bring one invoice up to date with Procore. Raises Taken."""
     try:
@@ -141,7 +150,7 @@ def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
         if fresh.invoice_id is None:
             _import_if_open(fresh, integration, fetched)
         else:
-            _follow(fresh, fetched)
+            _follow(fresh, integration, fetched)
         faultpoint("import.before_commit")
         if fresh.wanted == row.wanted and _is_behind_the_event(fresh, fetched):
             _wait(fresh, backoff(fresh.failures), fresh.reason)
@@ -253,17 +262,23 @@ def _not_imported(row: ProcoreInvoice, shut: gates.Gate | None) -> None:
     )
 
 
-def _follow(row: ProcoreInvoice, fetched: Fetched) -> None:
-    """An imported invoice changed in Procore: say so; a bill that was sent is never touched by itself."""
+def _follow(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> None:
+    """An imported invoice changed in Procore: take the change over while nothing was sent, else only say so."""
     invoice = row.invoice
     if invoice is None:
         return
     now = _source_state(row, fetched)
+    refreshed = False
+    if now == Invoice.SourceState.CHANGED and fetched.invoice is not None and posting.can_still_change(invoice):
+        recording.refresh_from_procore(invoice, _new_invoice(row, integration, fetched.invoice, fetched.lines))
+        row.remember(fingerprint=reading.fingerprint(fetched.invoice, fetched.lines))
+        now, refreshed = Invoice.SourceState.AS_IMPORTED, True
     if invoice.observe_source(now):
         sentence = "As imported again" if now == Invoice.SourceState.AS_IMPORTED else Invoice.SourceState(now).label
-        auditing.record(
-            row.company_id, "invoice.source_changed", invoice, sentence, job="import", after={"source_state": now}
-        )
+        company = row.company_id
+        auditing.record(company, "invoice.source_changed", invoice, sentence, job="import", after={"source_state": now})
+        refreshed = True
+    if refreshed:
         posting.source_changed(invoice)
 
 

@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
 from procore_sync import importing
+from procore_sync.importing import IMPORT_DUE
 from procore_sync.models import ProcoreInvoice, WebhookDelivery
-from procore_sync.webhooks import IMPORT_DUE
 
 log = structlog.get_logger("procore_sync.tasks")
 

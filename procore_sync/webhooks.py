@@ -16,11 +16,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from inbuild.faultpoints import faultpoint
 from inbuild.queue import ring
 from procore_sync import reading
+from procore_sync.importing import IMPORT_DUE
 from procore_sync.models import ProcoreIntegration
 
 log = structlog.get_logger("procore_sync.webhooks")
 
-IMPORT_DUE = "procore_sync.import_due"
 MAX_BODY = 256 * 1024
 # One integration row that matches nothing, so that an unknown address costs the same work as a wrong secret.
 NOBODY = ProcoreIntegration()

@@ -19,7 +19,7 @@ from accounting.problems import sentence
 from companies import auditing
 from companies.models import User
 from inbuild.faultpoints import faultpoint
-from inbuild.queue import backoff, mine, ring
+from inbuild.queue import backoff, database_now, mine, ring
 from invoices.models import Invoice
 
 log = structlog.get_logger("accounting.posting")
@@ -262,11 +262,24 @@ def skip(bill: Bill, *, user: User) -> None:
     bill.move(Bill.State.SKIPPED, "Skipped: not to be sent to QuickBooks", user=user)
 
 
+def can_still_change(invoice: Invoice) -> bool:
+    """No bytes of the invoice's bill can be in the books or on their way, and no worker is building them now.
+
+    Called in the transaction that changes the invoice: the bill's row is locked until it ends.
+    """
+    bill = Bill.objects.select_for_update().filter(invoice=invoice).first()
+    if bill is None:
+        return True
+    unsent = (Bill.State.READY, Bill.State.NEEDS_MAPPING, Bill.State.ON_HOLD, Bill.State.FAILED, Bill.State.SKIPPED)
+    return bill.state in unsent and not (bill.lease_until and bill.lease_until > database_now())
+
+
 def source_changed(invoice: Invoice) -> None:
-    """The original in Procore changed: a stopped bill is looked at again; a sent one is never touched."""
+    """The original in Procore changed: a stopped bill is checked anew; a skipped or sent one is never touched."""
     bill = Bill.objects.filter(invoice=invoice).first()
-    if bill and bill.state == Bill.State.ON_HOLD and bill.problem == "no_longer_approved":
-        bill.move(Bill.State.READY, "Approved in Procore again", job="import", next_at=Now())
+    stopped = (Bill.State.ON_HOLD, Bill.State.FAILED, Bill.State.NEEDS_MAPPING)
+    if bill and bill.state in stopped and bill.problem != "in_quickbooks_already":
+        bill.move(Bill.State.READY, "Checked anew, because the invoice changed in Procore", job="import", next_at=Now())
         ring(POST_DUE, bill.company_id)
 
 

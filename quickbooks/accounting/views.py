@@ -16,6 +16,7 @@ from accounting.forms import PostingSettingsForm
 from accounting.models import Bill, Integration, Moved
 from accounting.presenting import bill_card
 from companies import access
+from procore_sync.importing import look_again
 
 
 @require_safe
@@ -66,6 +67,7 @@ def act(request: access.MemberRequest, public_id: UUID, action: str) -> HttpResp
             posting.skip(bill, user=request.user)
         else:
             posting.retry(bill, user=request.user, sync_anyway=action == "sync_anyway")
+            look_again(bill.invoice)
     except Moved:
         refusal = "Nothing to do: the bill has gone on since this page was shown."
     if request.headers.get("HX-Request"):

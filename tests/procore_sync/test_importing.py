@@ -239,3 +239,69 @@ def test_sums_that_do_not_add_up_hold_the_bill_with_both_numbers(
     assert (bill.state, bill.problem) == ("on_hold", "amounts")
     assert "123.45" in bill.problem_detail["mismatch"]
     assert intuit.bills() == []
+    # Corrected in Procore, it goes by itself, with the corrected amounts.
+    right = row.invoice.gross + row.invoice.retainage
+    procore.patch(f"invoices/{record['id']}", {"override_summary": {"current_payment_due": str(right)}})
+    heard_of(switched_on, record)
+    assert [there["total"] for there in intuit.bills()] == [str(right)]
+    row.invoice.refresh_from_db()
+    assert (row.invoice.amount_due, row.invoice.source_state) == (right, "as_imported")
+
+
+def test_changed_before_it_is_sent_is_taken_over_and_after_it_is_only_shown(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator
+) -> None:
+    Integration.objects.update(paused=True)
+    record = procore.create(status="under_review")
+    procore.approve(record["id"])
+    row = heard_of(switched_on, record)
+    assert row.invoice is not None
+    procore.patch(f"invoices/{record['id']}", {"scale": "0.5"})
+    heard_of(switched_on, record)
+    now = procore.invoices(id=record["id"])[0]["current_payment_due"]
+    row.invoice.refresh_from_db()
+    assert str(row.invoice.amount_due) == now != record["current_payment_due"]
+    Integration.objects.update(paused=False)
+    Bill.objects.update(next_at=timezone.now())
+    work.drain(switched_on.company)
+    assert [there["total"] for there in intuit.bills()] == [now]
+    procore.patch(f"invoices/{record['id']}", {"scale": "0.5"})
+    heard_of(switched_on, record)
+    row.invoice.refresh_from_db()
+    assert row.invoice.source_state == "changed"
+    assert [there["total"] for there in intuit.bills()] == [now]
+
+
+def test_no_longer_approved_before_it_is_sent_holds_the_bill_until_it_is_again(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator
+) -> None:
+    Integration.objects.update(paused=True)
+    record = procore.create(status="under_review")
+    procore.approve(record["id"])
+    heard_of(switched_on, record)
+    procore.set_status(record["id"], "under_review")
+    heard_of(switched_on, record)
+    Integration.objects.update(paused=False)
+    Bill.objects.update(next_at=timezone.now())
+    work.drain(switched_on.company)
+    bill = Bill.objects.get()
+    assert (bill.state, bill.problem) == ("on_hold", "no_longer_approved")
+    assert intuit.bills() == []
+    procore.approve(record["id"])
+    heard_of(switched_on, record)
+    assert len(intuit.bills()) == 1
+
+
+def test_check_again_asks_procore_too(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, accountant: User, as_user: Any
+) -> None:
+    record = procore.create(status="under_review")
+    procore.patch(f"invoices/{record['id']}", {"override_summary": {"current_payment_due": "123.45"}})
+    procore.approve(record["id"])
+    row = heard_of(switched_on, record)
+    assert row.invoice is not None
+    right = row.invoice.gross + row.invoice.retainage
+    procore.patch(f"invoices/{record['id']}", {"override_summary": {"current_payment_due": str(right)}, "emit": False})
+    as_user(accountant).post(f"/settings/accounting/bills/{row.invoice.public_id}/retry/")
+    work.drain(switched_on.company)
+    assert [there["total"] for there in intuit.bills()] == [str(right)]
