@@ -93,8 +93,13 @@ def look_again(invoice: Invoice) -> None:
     """A person wants to know whether the original in Procore was mended meanwhile: the same hint as a delivery."""
     row = ProcoreInvoice.objects.filter(company_id=invoice.company_id, invoice=invoice).first()
     if row is not None:
-        ProcoreInvoice.hint(row.integration, kind=row.kind, procore_id=row.procore_id, project_id=row.project_id)
-        ring(IMPORT_DUE, invoice.company_id)
+        ask_again(row)
+
+
+def ask_again(row: ProcoreInvoice) -> None:
+    """Make one invoice of Procore's due now."""
+    ProcoreInvoice.hint(row.integration, kind=row.kind, procore_id=row.procore_id, project_id=row.project_id)
+    ring(IMPORT_DUE, row.company_id)
 
 
 def work(row: ProcoreInvoice) -> None:

@@ -1,12 +1,24 @@
-"""What Procore told us about one invoice, as lines of its timeline."""
+"""What Procore told us, as pages show it."""
 
 from __future__ import annotations
 
 from companies.auditing import Happening
 from invoices.models import Invoice
-from procore_sync.models import ProcoreInvoice, WebhookDelivery
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, WebhookDelivery
 
 SHOWN = 20
+LISTED = 50
+
+
+def not_imported(integration: ProcoreIntegration) -> list[ProcoreInvoice]:
+    """What is approved, or could not be read, and is not in inBuild; drafts and invoices under review just wait."""
+    rows = ProcoreInvoice.objects.filter(integration=integration, invoice=None).exclude(reason="")
+    return list(rows.exclude(gate="status").order_by("-pk")[:LISTED])
+
+
+def unreadable(integration: ProcoreIntegration) -> list[WebhookDelivery]:
+    rows = WebhookDelivery.objects.filter(integration=integration, outcome=WebhookDelivery.Outcome.DEAD)
+    return list(rows.order_by("-pk")[:SHOWN])
 
 
 def happenings(invoice: Invoice) -> list[Happening]:

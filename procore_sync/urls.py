@@ -7,6 +7,7 @@ urlpatterns = [
     path("", views.settings_page, name="settings"),
     path("connect/", views.connect, name="connect"),
     path("check/", views.check, name="check"),
+    path("invoices/<int:pk>/check/", views.check_invoice, name="check_invoice"),
     path("disconnect/", views.disconnect, name="disconnect"),
     path("switch/", views.switch, name="switch"),
 ]

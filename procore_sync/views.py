@@ -6,14 +6,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounting.models import Integration
 from companies import access
-from procore_sync import connecting, mirroring
+from procore_sync import connecting, importing, mirroring, presenting
 from procore_sync.forms import ConnectionForm
-from procore_sync.models import ProcoreIntegration, ProcoreProject
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
 
 
 @require_safe
@@ -52,6 +52,18 @@ def check(request: access.MemberRequest) -> HttpResponse:
 
 @require_POST
 @access.admin_writes
+def check_invoice(request: access.MemberRequest, pk: int) -> HttpResponse:
+    """Ask Procore again about one invoice that was not imported."""
+    row = get_object_or_404(ProcoreInvoice, company=request.membership.company, pk=pk, invoice=None)
+    importing.ask_again(row)
+    messages.success(
+        request, "inBuild asks Procore again. The reason here changes within seconds, or the invoice appears."
+    )
+    return redirect("procore_sync:settings")
+
+
+@require_POST
+@access.admin_writes
 def disconnect(request: access.MemberRequest) -> HttpResponse:
     connecting.disconnect(_active_or_404(request), user=request.user)
     messages.success(request, "Procore is disconnected. Invoices already imported stay and keep syncing.")
@@ -83,7 +95,11 @@ def _page(request: access.MemberRequest, form: ConnectionForm, status: int = 200
     context: dict[str, Any] = {"form": form, "integration": integration}
     if integration:
         projects = ProcoreProject.objects.filter(company=request.membership.company, integration=integration)
-        context |= {"projects": projects.order_by("number", "name")} | _section(request, integration)
+        context |= {
+            "projects": projects.order_by("number", "name"),
+            "not_imported": presenting.not_imported(integration),
+            "unreadable": presenting.unreadable(integration),
+        } | _section(request, integration)
     return render(request, "procore_sync/settings.html", context, status=status)
 
 

@@ -9,7 +9,7 @@ import pytest
 from accounting.models import Integration
 from companies.models import AuditEvent, Company, User
 from procore_sync import mirroring
-from procore_sync.models import MirroringPeriod, ProcoreIntegration
+from procore_sync.models import MirroringPeriod, ProcoreIntegration, ProcoreInvoice, WebhookDelivery
 
 pytestmark = pytest.mark.django_db
 
@@ -187,6 +187,52 @@ def test_switching_on_without_an_active_integration_is_a_409_with_its_sentence(
         assert answer.status_code == 409
         assert mirroring.NEEDS_QUICKBOOKS in answer.content.decode()
     assert not MirroringPeriod.objects.exists()
+
+
+@pytest.fixture
+def refused(integration: ProcoreIntegration) -> ProcoreInvoice:
+    row = ProcoreInvoice.hint(integration, kind="subcontractor_invoice", procore_id=58821, project_id=789)
+    ProcoreInvoice.objects.update(next_at=None)
+    row.remember(gate="mirroring", reason="It was approved when the switch was off.", snapshot={"number": "ACME-001"})
+    return row
+
+
+def test_what_was_not_imported_is_on_screen_with_its_reason_and_one_button(
+    refused: ProcoreInvoice, integration: ProcoreIntegration, admin: User, as_user: Any
+) -> None:
+    ProcoreInvoice.hint(integration, kind="subcontractor_invoice", procore_id=58822, project_id=789).remember(
+        gate="status", reason="It is Draft in Procore and comes once it is approved.", snapshot={"number": "ACME-002"}
+    )
+    client = as_user(admin)
+    shown = page(client)
+    assert "ACME-001" in shown
+    assert refused.reason in shown
+    assert "ACME-002" not in shown
+    assert client.post(f"/settings/procore/invoices/{refused.pk}/check/").status_code == 302
+    refused.refresh_from_db()
+    assert refused.wanted == 2
+    assert refused.next_at is not None
+
+
+@pytest.mark.parametrize("role", ["accountant", "viewer"])
+def test_others_cannot_ask_procore_again(
+    role: str, refused: ProcoreInvoice, as_user: Any, request: pytest.FixtureRequest
+) -> None:
+    client = as_user(request.getfixturevalue(role))
+    assert client.post(f"/settings/procore/invoices/{refused.pk}/check/").status_code == 403
+    refused.refresh_from_db()
+    assert refused.wanted == 1
+
+
+def test_a_message_that_could_not_be_read_is_on_screen(
+    integration: ProcoreIntegration, company: Company, admin: User, as_user: Any
+) -> None:
+    WebhookDelivery.objects.create(
+        company=company, integration=integration, event_key="x", body=b"junk", outcome="dead", reason="It is not JSON."
+    )
+    shown = page(as_user(admin))
+    assert "could not be read" in shown
+    assert "It is not JSON." in shown
 
 
 def test_without_procore_there_is_nothing_to_switch(books: Integration, admin: User, as_user: Any) -> None:

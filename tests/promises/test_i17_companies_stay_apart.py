@@ -20,7 +20,7 @@ from companies.models import Company, Membership, User
 from inbuild.models import Turn
 from invoices import recording
 from invoices.models import Invoice, InvoiceLine, Vendor
-from procore_sync.models import ProcoreIntegration, ProcoreProject
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
 from tests.support import work
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +39,7 @@ WITH_IDS = {
     "accounting:bill": ("public_id", "invoice"),
     "accounting:act": ("public_id", "invoice"),
     "qbo:disconnect": ("pk", "integration"),
+    "procore_sync:check_invoice": ("pk", "procore_invoice"),
 }
 WITHOUT_IDS = {
     "home",
@@ -97,7 +98,10 @@ def filled(company: Company, user: User) -> dict[str, Any]:
     draft = recording.record_upload(company, new, project=None, pdf=pdf, user=user)
     approved = recording.record_from_procore(company, new)
     posting.release(approved)
+    waiting = ProcoreInvoice.hint(procore, kind="subcontractor_invoice", procore_id=5, project_id=1)
+    waiting.remember(reason=f"{CANARY} reason.", gate="mirroring", snapshot={"number": CANARY})
     return {
+        "procore_invoice": waiting.pk,
         "invoice": approved.public_id,
         "draft": draft.public_id,
         "attachment": draft.attachments.get().public_id,
@@ -152,7 +156,13 @@ def test_i17_crawl(
 
 def with_foreign_ids(theirs: dict[str, Any]) -> Iterator[str]:
     for name, (_, kind) in WITH_IDS.items():
-        values = [theirs[kind], uuid.uuid4() if kind != "integration" else 10**9, "nonsense", "0", "%00"]
+        values = [
+            theirs[kind],
+            10**9 if kind in ("integration", "procore_invoice") else uuid.uuid4(),
+            "nonsense",
+            "0",
+            "%00",
+        ]
         if kind == "invoice":
             values.append(theirs["draft"])
         for value in values:
@@ -170,6 +180,7 @@ def address_of(name: str, value: Any) -> str:
         "accounting:bill": f"/settings/accounting/bills/{value}/",
         "accounting:act": f"/settings/accounting/bills/{value}/retry/",
         "qbo:disconnect": f"/settings/accounting/qbo/{value}/disconnect/",
+        "procore_sync:check_invoice": f"/settings/procore/invoices/{value}/check/",
     }
     return paths[name]
 
@@ -234,5 +245,6 @@ def snapshot() -> list[Any]:
         list(Invoice.objects.order_by("pk").values_list("pk", "state")),
         list(Bill.objects.order_by("pk").values_list("pk", "state", "attempt")),
         list(Integration.objects.order_by("pk").values_list("pk", "state", "expense_account")),
+        list(ProcoreInvoice.objects.values_list("pk", "wanted")),
         Turn.objects.count(),
     ]
