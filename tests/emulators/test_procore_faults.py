@@ -13,6 +13,7 @@ from tests.emulators.test_procore_world import (
     Procore,
     check_identities,
     procore,  # noqa: F401 - a fixture
+    procore_address,  # noqa: F401 - a fixture
 )
 
 # The fixture is imported, so its name appears again as a parameter.

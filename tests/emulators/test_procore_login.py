@@ -15,6 +15,7 @@ from tests.emulators.test_procore_world import (
     OTHER_CREDENTIALS,
     Procore,
     procore,  # noqa: F401 - a fixture
+    procore_address,  # noqa: F401 - a fixture
 )
 from tests.support.emulator_process import running_emulator
 

@@ -17,6 +17,7 @@ from tests.emulators.test_procore_world import (
     amount,
     check_identities,
     procore,  # noqa: F401 - a fixture
+    procore_address,  # noqa: F401 - a fixture
 )
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "procore"

@@ -13,6 +13,7 @@ from tests.emulators.test_procore_world import (
     Procore,
     Receiver,
     procore,  # noqa: F401 - a fixture
+    procore_address,  # noqa: F401 - a fixture
     receiver,  # noqa: F401 - a fixture
 )
 from tests.support.emulator_process import running_emulator

@@ -94,10 +94,17 @@ class Receiver:
 
 
 @pytest.fixture(scope="module")
-def procore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Procore]:
+def procore_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ledger: Path = tmp_path_factory.mktemp("procore") / "ledger.sqlite"
     with running_emulator("procore", ledger, "--rate-limit", "off") as url:
-        yield Procore(url)
+        yield url
+
+
+@pytest.fixture
+def procore(procore_address: str) -> Procore:
+    """As seeded, for every test: the tests come in any order."""
+    requests.post(f"{procore_address}/_emulator/reset", json={"seed": "demo"}, timeout=60)
+    return Procore(procore_address)
 
 
 @pytest.fixture
