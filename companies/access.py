@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 
 from companies.models import Membership, Role, User
+from inbuild.fields import seal, unseal
 
 ADMINS_ONLY = "Only company admins can change this setting."
 WORKERS_ONLY = "Viewers can look at invoices but not change them. Ask an accountant or a company admin."
@@ -79,6 +81,16 @@ class PrivatePages:
         if request.user.is_authenticated and not response.has_header("Cache-Control"):
             add_never_cache_headers(response)
         return response
+
+
+class SealedSecrets(DefaultMFAAdapter):  # type: ignore[misc]
+    """The secrets of second factors are encrypted at rest like every other secret."""
+
+    def encrypt(self, text: str) -> str:
+        return seal(text, "second-factor")
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return unseal(encrypted_text, "second-factor")
 
 
 class ClosedSignUp(DefaultAccountAdapter):  # type: ignore[misc]

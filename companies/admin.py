@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.decorators import secure_admin_login
 from django.apps import apps
 from django.contrib import admin
 from django.db import models
@@ -34,6 +35,10 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return [field.name for field in columns if not isinstance(field, hidden) and field.name != "password"]
 
 
+# Support signs in where everybody does, second factor and all; whatever is not read-only is not there.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+for foreign in list(admin.site._registry):
+    admin.site.unregister(foreign)
 for app in APPS:
     for model in apps.get_app_config(app).get_models():
         admin.site.register(model, ReadOnly)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import rotate_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST
@@ -23,6 +24,8 @@ def choose(request: access.MemberRequest) -> HttpResponse:
     except ValidationError:
         return not_found(request)
     request.session[access.SESSION_KEY] = str(membership.company.public_id)
+    # A form still open in another tab was filled in for the other company: its token is refused from now on.
+    rotate_token(request)
     return redirect("invoices:list")
 
 

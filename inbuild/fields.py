@@ -24,29 +24,34 @@ def _fernet() -> MultiFernet:
     return _keys(tuple(settings.FIELD_KEYS))
 
 
+def seal(text: str, label: str) -> str:
+    """Encrypt with the first of FIELD_KEYS; the label is sealed in."""
+    return _fernet().encrypt(f"{label}:{text}".encode()).decode()
+
+
+def unseal(sealed: str, label: str) -> str:
+    """Raises CannotDecrypt rather than handing out the ciphertext, or the secret of another label."""
+    try:
+        plain = _fernet().decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        raise CannotDecrypt(f"{label} cannot be decrypted with the keys in FIELD_KEYS.") from None
+    if not plain.startswith(f"{label}:"):
+        raise CannotDecrypt(f"{label} holds a secret of another field.")
+    return plain[len(label) + 1 :]
+
+
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """Text encrypted at rest with the first of FIELD_KEYS; readable with any of them.
 
     The name of the model and field is sealed in with the text, so a ciphertext copied to another field does not open.
-    Raises CannotDecrypt rather than handing out the ciphertext.
     """
 
     @property
     def _label(self) -> str:
-        return f"{self.model._meta.label_lower}.{self.name}:"
+        return f"{self.model._meta.label_lower}.{self.name}"
 
     def get_prep_value(self, value: Any) -> Any:
-        if value in (None, ""):
-            return value
-        return _fernet().encrypt(f"{self._label}{value}".encode()).decode()
+        return value if value in (None, "") else seal(str(value), self._label)
 
     def from_db_value(self, value: str | None, *_: BaseDatabaseWrapper | object) -> str | None:
-        if not value:
-            return value
-        try:
-            plain = _fernet().decrypt(value.encode()).decode()
-        except InvalidToken:
-            raise CannotDecrypt(f"{self._label[:-1]} cannot be decrypted with the keys in FIELD_KEYS.") from None
-        if not plain.startswith(self._label):
-            raise CannotDecrypt(f"{self._label[:-1]} holds a secret of another field.")
-        return plain[len(self._label) :]
+        return unseal(value, self._label) if value else value

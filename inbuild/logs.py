@@ -15,6 +15,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 _SECRET = re.compile(r"(?i)authorization|token|secret|password|cookie|refresh|^code$")
+# A password-reset link is a secret until it is used.
+_SECRET_IN_PATH = re.compile(r"(?<=/reset/key/)[^/]+")
 _SECRET_IN_TEXT = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+|((?:access|refresh)_token|client_secret|code)=[^&\s]+")
 
 
@@ -77,9 +79,8 @@ class RequestLog:
         try:
             response = self.get_response(request)
             milliseconds = round((time.monotonic() - started) * 1000)
-            self.log.info(
-                "request", method=request.method, path=request.path, status=response.status_code, ms=milliseconds
-            )
+            path = _SECRET_IN_PATH.sub("[hidden]", request.path)
+            self.log.info("request", method=request.method, path=path, status=response.status_code, ms=milliseconds)
             response["X-Request-Id"] = request_id
             return response
         finally:

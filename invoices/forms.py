@@ -13,6 +13,7 @@ from invoices.models import Invoice, Money, Project
 from invoices.recording import NewInvoice, NewLine
 
 LINES = 8
+TOO_MUCH = Decimal(10) ** 12
 
 
 class FilterForm(forms.Form):
@@ -56,10 +57,10 @@ class InvoiceForm(forms.Form):
             field.widget.attrs["class"] = "form-select" if name == "project" else "form-control"
 
     def clean_number(self) -> str:
-        return _plain(self.cleaned_data["number"])
+        return _not_empty(_plain(self.cleaned_data["number"]))
 
     def clean_vendor_name(self) -> str:
-        return _plain(self.cleaned_data["vendor_name"])
+        return _not_empty(_plain(self.cleaned_data["vendor_name"]))
 
     def clean_pdf(self) -> File[bytes]:
         """By its bytes, not by what the browser calls it."""
@@ -108,8 +109,13 @@ class LineForm(forms.Form):
 
 class BaseLineFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
     def clean(self) -> None:
-        if not any(self.errors) and not new_lines(self):
+        if any(self.errors):
+            return
+        found = new_lines(self)
+        if not found:
             raise forms.ValidationError("Enter at least one line.")
+        if abs(sum((line.gross for line in found), Decimal(0))) >= TOO_MUCH:
+            raise forms.ValidationError("The lines come to more than an invoice can hold.")
 
 
 def new_lines(lines: forms.BaseFormSet[LineForm]) -> tuple[NewLine, ...]:
@@ -118,6 +124,12 @@ def new_lines(lines: forms.BaseFormSet[LineForm]) -> tuple[NewLine, ...]:
 
 
 LineFormSet = forms.formset_factory(LineForm, formset=BaseLineFormSet, extra=LINES, max_num=100, absolute_max=100)
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise forms.ValidationError("Enter something that can be seen.")
+    return value
 
 
 def _plain(value: str) -> str:

@@ -8,10 +8,13 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.core.files import File
+from django.db.models import Q
 
 from companies import auditing
 from companies.models import Company, User
 from invoices.models import Attachment, CostCode, Invoice, InvoiceLine, Project, Vendor
+
+SENT = ("sending", "checking", "synced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +105,13 @@ def record_upload(
 
 
 def duplicates_of(invoice: Invoice) -> Iterable[Invoice]:
-    """Other invoices of a vendor of that name with the same number, earlier ones only, cancelled ones left out."""
+    """Other invoices of a vendor of that name with the same number that came earlier or are in QuickBooks already."""
     return (
         Invoice.objects.filter(
             company_id=invoice.company_id, vendor__name__iexact=invoice.vendor.name, number_key=invoice.number_key
         )
-        .filter(pk__lt=invoice.pk)
+        .filter(Q(pk__lt=invoice.pk) | Q(bill__state__in=SENT))
+        .exclude(pk=invoice.pk)
         .exclude(state=Invoice.State.CANCELLED)
         .order_by("pk")
     )

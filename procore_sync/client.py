@@ -163,6 +163,8 @@ class Procore:
 
     # --- sign-in -------------------------------------------------------------------------------------------------
     def _token(self) -> str:
+        if self._integration.pk is None:  # a trial: nothing of it is stored
+            return self._integration.access_token or self._new_token()
         row = ProcoreIntegration.objects.filter(pk=self._integration.pk, access_expires_at__gt=Now() + EARLY).first()
         return row.access_token if row and row.access_token else self._new_token()
 

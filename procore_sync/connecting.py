@@ -39,15 +39,24 @@ def connect(company: Company, given: Credentials, *, user: User) -> ProcoreInteg
 
     Nothing is stored when Procore does not accept them.
     """
-    row = _row(company, given)
+    trial = ProcoreIntegration(
+        company=company,
+        environment=given.environment,
+        procore_company_id=given.procore_company_id,
+        client_id=given.client_id,
+        client_secret=given.client_secret,
+    )
     try:
-        procore = Procore(row, "connect")
+        procore = Procore(trial, "connect")
         me = procore.me()
         names = {found.get("id"): reading.text(found.get("name")) for found in procore.companies()}
     except ProcoreError as exc:
         raise CannotConnect(str(exc)) from exc
     if given.procore_company_id not in names:
         raise CannotConnect("This service account cannot see the Procore company with that id. Check the company id.")
+    row = _row(trial)
+    row.client_id, row.client_secret = given.client_id, given.client_secret
+    row.access_token, row.access_expires_at = "", None  # the old one belongs to the old credentials
     row.service_user_id = me["id"] if isinstance(me.get("id"), int) else None
     row.procore_company_name = names[given.procore_company_id][:255]
     _keep(row, user)
@@ -81,18 +90,12 @@ def disconnect(integration: ProcoreIntegration, *, user: User) -> None:
         auditing.record(integration.company_id, "procore.disconnected", integration, "Procore disconnected", user=user)
 
 
-def _row(company: Company, given: Credentials) -> ProcoreIntegration:
+def _row(trial: ProcoreIntegration) -> ProcoreIntegration:
+    """The row of an earlier connection to the same Procore company, else a new one."""
     found = ProcoreIntegration.objects.filter(
-        company=company, environment=given.environment, procore_company_id=given.procore_company_id
+        company=trial.company, environment=trial.environment, procore_company_id=trial.procore_company_id
     ).first()
-    row = found or ProcoreIntegration(
-        company=company, environment=given.environment, procore_company_id=given.procore_company_id
-    )
-    row.client_id, row.client_secret = given.client_id, given.client_secret
-    # The stored token belongs to the old credentials: these must prove themselves.
-    row.access_token, row.access_expires_at = "", None
-    ProcoreIntegration.objects.filter(pk=row.pk).update(access_token="", access_expires_at=None)
-    return row
+    return found or trial
 
 
 def _keep(row: ProcoreIntegration, user: User) -> None:

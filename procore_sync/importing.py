@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models.functions import Least, Now
 
 from accounting import posting
 from accounting.models import Integration
@@ -29,6 +29,7 @@ IMPORT_DUE = "procore_sync.import_due"
 STALE_READS = 5
 BEHIND = timedelta(seconds=2)
 BEHIND_READS = 3
+WHILE_SENDING = timedelta(seconds=5)
 RESOURCES = {reading.SUBCONTRACTOR_INVOICES: ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE}
 
 
@@ -133,11 +134,15 @@ def _fetch(row: ProcoreInvoice) -> Fetched:
             raise Unreadable("It is not the invoice that was asked for.")
         if not invoice.is_approved:
             return Fetched(invoice)
-        detail = procore.subcontractor_invoice_lines(row.project_id, row.procore_id)
-        approval = reading.approval(procore.change_history(row.project_id, row.procore_id))
-        return Fetched(invoice, reading.lines(detail, data.get("items")), approval)
     except NotFound:
         return Fetched(None)
+    try:
+        detail = procore.subcontractor_invoice_lines(row.project_id, row.procore_id)
+        history = procore.change_history(row.project_id, row.procore_id)
+    except NotFound as exc:
+        # The invoice itself is there, so this is a missing permission or a moment's confusion, not a deletion.
+        raise Unavailable("Procore shows the invoice but not its lines or history. inBuild tries again.") from exc
+    return Fetched(invoice, reading.lines(detail, data.get("items")), reading.approval(history))
 
 
 def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
@@ -149,36 +154,54 @@ def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
         if fresh.attempt != row.attempt:
             raise Taken
         if _is_older_than_known(fresh, fetched):
-            _wait(fresh, backoff(fresh.failures), fresh.reason)
+            _look_again_soon(fresh)
             return
         _observe(fresh, fetched)
+        settled = True
         if fresh.invoice_id is None:
             _import_if_open(fresh, integration, fetched)
         else:
-            _follow(fresh, integration, fetched)
+            settled = _follow(fresh, integration, fetched)
         faultpoint("import.before_commit")
-        if fresh.wanted == row.wanted and _is_behind_the_event(fresh, fetched):
-            _wait(fresh, backoff(fresh.failures), fresh.reason)
+        if fresh.wanted != row.wanted:
+            _finish(fresh, next_at=Now())
+        elif _is_behind_the_event(fresh, fetched):
+            _look_again_soon(fresh)
+        elif not settled:
+            _finish(fresh, next_at=Now() + WHILE_SENDING)
         else:
-            done = fresh.wanted == row.wanted
-            mine(fresh).update(lease_until=None, failures=0, next_at=None if done else Now())
+            _finish(fresh, next_at=None)
+
+
+def _finish(row: ProcoreInvoice, *, next_at: Any) -> None:
+    mine(row).update(lease_until=None, failures=0, stale_looks=0, next_at=next_at)
+
+
+def _look_again_soon(row: ProcoreInvoice) -> None:
+    """Procore showed something too old; outages are counted apart, so they never use up this patience."""
+    mine(row).update(
+        lease_until=None, failures=0, stale_looks=F("stale_looks") + 1, next_at=Now() + backoff(row.stale_looks)
+    )
 
 
 def _is_behind_the_event(row: ProcoreInvoice, fetched: Fetched) -> bool:
-    """Procore told of a change later than the one it shows: look a few times more, in case a cache answered.
+    """Procore told of a change later than the one it shows, or shows nothing: look a few times more.
 
     Not for ever, because it is not documented that every event moves `updated_at`.
     """
-    seen = fetched.invoice.updated_at if fetched.invoice else None
-    told = row.told_at
-    return seen is not None and told is not None and seen < told - BEHIND and row.failures < BEHIND_READS
+    if row.stale_looks >= BEHIND_READS:
+        return False
+    if fetched.invoice is None:
+        return True
+    seen, told = fetched.invoice.updated_at, row.told_at
+    return seen is not None and told is not None and seen < told - BEHIND
 
 
 def _is_older_than_known(row: ProcoreInvoice, fetched: Fetched) -> bool:
     """A reading from before the last one, as a cache may give it: ask again, but not for ever."""
     seen = fetched.invoice.updated_at if fetched.invoice else None
     known = row.source_updated_at
-    return seen is not None and known is not None and seen < known and row.failures < STALE_READS
+    return seen is not None and known is not None and seen < known and row.stale_looks < STALE_READS
 
 
 def _locked(integration_id: int) -> ProcoreIntegration:
@@ -267,11 +290,14 @@ def _not_imported(row: ProcoreInvoice, shut: gates.Gate | None) -> None:
     )
 
 
-def _follow(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> None:
-    """An imported invoice changed in Procore: take the change over while nothing was sent, else only say so."""
+def _follow(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> bool:
+    """An imported invoice changed in Procore: take the change over while nothing was sent, else only say so.
+
+    False when its bill is under way just now, so that it is not known yet which of the two it will be.
+    """
     invoice = row.invoice
     if invoice is None:
-        return
+        return True
     now = _source_state(row, fetched)
     refreshed = False
     if now == Invoice.SourceState.CHANGED and fetched.invoice is not None and posting.can_still_change(invoice):
@@ -285,6 +311,7 @@ def _follow(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetch
         refreshed = True
     if refreshed:
         posting.source_changed(invoice)
+    return now != Invoice.SourceState.CHANGED or posting.is_in_books(invoice)
 
 
 def _source_state(row: ProcoreInvoice, fetched: Fetched) -> Invoice.SourceState:
@@ -336,7 +363,7 @@ def source_url(integration: ProcoreIntegration, seen: SubcontractorInvoice) -> s
 
 
 def _wait(row: ProcoreInvoice, wait: timedelta, reason: str) -> None:
-    changes: dict[str, Any] = {"next_at": Now() + wait, "lease_until": None, "failures": F("failures") + 1}
+    changes: dict[str, Any] = {"next_at": Now() + wait, "lease_until": None, "failures": Least(F("failures") + 1, 1000)}
     if row.invoice_id is None and reason != row.reason:
         changes |= {"reason": reason[:500], "gate": "found"}
     mine(row).update(**changes)

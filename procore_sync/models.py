@@ -197,6 +197,7 @@ class ProcoreInvoice(WorkRow):
     procore_id = models.BigIntegerField()
     project_id = models.BigIntegerField()
     wanted = models.PositiveIntegerField(default=0)
+    stale_looks = models.PositiveSmallIntegerField(default=0, help_text="Readings in a row older than what is known.")
     told_at = models.DateTimeField(null=True, help_text="Procore's time of the latest event about it.")
     status = models.CharField(max_length=40, blank=True)
     seen_unapproved_at = models.DateTimeField(null=True)

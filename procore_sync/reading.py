@@ -128,6 +128,9 @@ def subcontractor_invoice(data: Mapping[str, Any]) -> SubcontractorInvoice:
         raise Unreadable("The invoice has no number.")
     created_by = data.get("created_by") if isinstance(data.get("created_by"), dict) else {}
     currency = data.get("currency_configuration") if isinstance(data.get("currency_configuration"), dict) else {}
+    iso_code = (text(currency.get("currency_iso_code")) if currency else "") or "USD"
+    if not re.fullmatch(r"[A-Z]{3}", iso_code, re.ASCII):
+        raise Unreadable("The currency is not a three-letter code.")
     return SubcontractorInvoice(
         procore_id=_id(data.get("id"), "id"),
         project_id=_id(data.get("project_id"), "project_id"),
@@ -141,7 +144,7 @@ def subcontractor_invoice(data: Mapping[str, Any]) -> SubcontractorInvoice:
         billing_date=_date(data.get("billing_date") or data.get("requisition_end"), "billing_date"),
         created_by_id=_optional_id(created_by.get("id") if created_by else None, "created_by"),
         origin_data=text(data.get("origin_data")),
-        currency=(text(currency.get("currency_iso_code")) if currency else "") or "USD",
+        currency=iso_code,
         current_payment_due=money(summary.get("current_payment_due"), "current_payment_due"),
         earned_less_retainage=money(summary.get("total_earned_less_retainage"), "total_earned_less_retainage"),
         previous_certificates=money(

@@ -8,9 +8,9 @@ from datetime import timedelta
 import structlog
 from celery import shared_task
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models.functions import Least, Now
 
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
@@ -53,6 +53,13 @@ def _absorb_some(company_id: int) -> bool:
             importing.absorb(delivery)
         except importing.Taken:
             log.info("a delivery went on elsewhere", delivery=delivery.pk)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            reference = uuid.uuid4().hex[:12]
+            log.exception("a delivery was put aside", delivery=delivery.pk, reference=reference)
+            reason = f"Something failed on our side while reading a message. Reference {reference}."
+            queue.mine(delivery).update(outcome="dead", reason=reason, next_at=None, lease_until=None)
     return bool(deliveries)
 
 
@@ -66,13 +73,17 @@ def _import_one(company_id: int) -> bool:
         importing.work(row)
     except importing.Taken:
         log.info("an invoice went on elsewhere", procore_invoice=row.pk)
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
         raise  # nothing can be written now; the lease runs out and the row is taken again
     except Exception:
         reference = uuid.uuid4().hex[:12]
         log.exception("an import was parked", procore_invoice=row.pk, reference=reference)
         reason = f"Something failed on our side. Nothing was imported. Reference {reference}."
         queue.mine(row).update(
-            next_at=Now() + queue.backoff(row.failures), lease_until=None, failures=F("failures") + 1, reason=reason
+            next_at=Now() + queue.backoff(row.failures),
+            lease_until=None,
+            failures=Least(F("failures") + 1, 1000),
+            reason=reason,
+            gate="found",
         )
     return True

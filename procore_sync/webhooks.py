@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
 from inbuild.faultpoints import faultpoint
@@ -35,7 +35,7 @@ def receive(request: HttpRequest, key: str) -> HttpResponse:
         if not (integration or NOBODY).accepts(_authorization(request)) or integration is None:
             return _answer(401, "wrong or missing Authorization")
         return _store(integration, request)
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         connection.close()
         log.error("a delivery was refused for now", error=type(error).__name__)
         response = _answer(503, "try again later")

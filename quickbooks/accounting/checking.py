@@ -13,8 +13,12 @@ from inbuild.queue import backoff
 def check(bill: Bill) -> None:
     """One look. Called only after the quarantine, because until then QuickBooks may still be writing the bill."""
     integration = bill.integration
-    if integration is None or not integration.can_post:
-        bill.wait(until=Now() + posting.SAFETY_NET, problem="no_answer")
+    if integration is None or not integration.is_active:
+        detail = {"account": str(integration or "QuickBooks")}
+        bill.wait(until=Now() + posting.SAFETY_NET, problem="books_disconnected", detail=detail)
+        return
+    if not integration.can_post:
+        bill.wait(until=Now() + posting.SAFETY_NET, problem="reconnect" if not integration.paused else "paused")
         return
     try:
         found = backend_for(integration).look_up(bill)

@@ -35,6 +35,8 @@ def find(bill: Bill, integration: Integration) -> Hold | None:
 def _source(invoice: Invoice) -> Hold | None:
     if invoice.source_state == Invoice.SourceState.NO_LONGER_APPROVED:
         return Hold("no_longer_approved")
+    if invoice.source_state == Invoice.SourceState.CHANGED:
+        return Hold("changed_in_procore")
     if invoice.source_state == Invoice.SourceState.DELETED:
         return Hold("deleted_in_procore")
     return None

@@ -33,7 +33,8 @@ def store(integration: Integration, kind: ListEntry.Kind, entries: Iterable[Entr
             active=entry.active,
             seen_at=timezone.now(),
         )
-        for entry in entries
+        # A row that moved between two pages comes twice.
+        for entry in {entry.external_id: entry for entry in entries}.values()
     ]
     with transaction.atomic():
         ListEntry.objects.bulk_create(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Least
 
 from companies import auditing
 from companies.models import Company, User
@@ -174,7 +175,7 @@ class Bill(WorkRow):
         State.SENDING: frozenset({State.SYNCED, State.FAILED, State.CHECKING, State.READY}),
         State.CHECKING: frozenset({State.SYNCED, State.SENDING, State.ON_HOLD}),
         State.FAILED: frozenset({State.READY, State.SKIPPED}),
-        State.SKIPPED: frozenset({State.READY}),
+        State.SKIPPED: frozenset({State.READY, State.CHECKING}),
         State.SYNCED: frozenset(),
     }
 
@@ -299,7 +300,7 @@ class Bill(WorkRow):
         rows.update(
             next_at=until,
             lease_until=None,
-            failures=F("failures") + 1,
+            failures=Least(F("failures") + 1, 1000),
             problem=problem,
             problem_detail=detail or {},
         )

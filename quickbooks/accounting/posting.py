@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from accounting import holds
@@ -27,6 +27,8 @@ log = structlog.get_logger("accounting.posting")
 POST_DUE = "accounting.post_due"
 JOB = "post"
 SAFETY_NET = timedelta(minutes=5)
+# Stopped for a person while nobody knows whether our bill is in the books: only a look may lead on.
+IN_DOUBT = frozenset({"in_quickbooks_already"})
 BILL_NUMBER_LENGTH = 21  # Intuit: Bill.DocNumber, at most 21 characters.
 
 
@@ -104,8 +106,19 @@ def deliver(bill: Bill, integration: Integration) -> None:
     else:
         if outcome is not None:
             faultpoint("post.before_settle")
-            settle(bill, outcome)
+            _settle_or_note(bill, outcome)
             faultpoint("post.after_settle")
+
+
+def _settle_or_note(bill: Bill, outcome: Outcome) -> None:
+    """An answer that comes after the bill was taken over still says what is in the books: keep it for people."""
+    try:
+        settle(bill, outcome)
+    except Moved:
+        if isinstance(outcome, Done):
+            log.error("a late answer", bill=bill.pk, external_id=outcome.external_id)
+            record_attempt(bill, BillAttempt.Outcome.DONE, "A late answer", outcome.trace_id, outcome.external_id)
+        raise
 
 
 def _not_sent(bill: Bill, back_to: Bill.State, problem: str, wait: timedelta) -> None:
@@ -122,7 +135,8 @@ def start(bill: Bill, document: bytes) -> None:
     refused), so other bytes than last time may go, under a new key. Raises Moved when another worker has the bill.
     """
     digest = hashlib.sha256(document).hexdigest()
-    same = bill.payload is not None and bill.payload_sha256 == digest
+    # Intuit may answer a repeated key with its stored refusal: what was refused goes out under a new one.
+    same = bill.payload is not None and bill.payload_sha256 == digest and not _was_refused(bill)
     generation = bill.generation if same else bill.generation + 1
     bill.move(
         Bill.State.SENDING,
@@ -137,6 +151,18 @@ def start(bill: Bill, document: bytes) -> None:
         next_at=Now(),
     )
     faultpoint("post.after_start")
+
+
+def _was_refused(bill: Bill) -> bool:
+    last = bill.attempts.order_by("-id").first()
+    return last is not None and last.outcome == BillAttempt.Outcome.REFUSED
+
+
+def still_mine(bill: Bill) -> None:
+    """Right before bytes leave: is this taking still the latest, with time left for the answer? Raises Moved."""
+    needed = timedelta(seconds=settings.QBO_TIMEOUT_SECONDS)
+    if not mine(bill).filter(state=Bill.State.SENDING, lease_until__gt=Now() + needed).exists():
+        raise Moved(f"Bill {bill.pk} was taken over before its bytes left.")
 
 
 def start_again(bill: Bill) -> None:
@@ -212,7 +238,7 @@ def doubt(bill: Bill, words: str = "") -> None:
         f"QuickBooks did not confirm ({words or 'the worker stopped'})",
         job=JOB,
         problem="no_answer",
-        next_at=F("started_at") + quarantine,
+        next_at=Now() + quarantine,
     )
 
 
@@ -235,7 +261,7 @@ def retry(bill: Bill, *, user: User, sync_anyway: bool = False) -> None:
     """
     if bill.state in (Bill.State.READY, Bill.State.CHECKING):
         _look_now(bill)
-    elif bill.state == Bill.State.ON_HOLD and bill.problem == "in_quickbooks_already":
+    elif bill.state in (Bill.State.ON_HOLD, Bill.State.SKIPPED) and bill.problem in IN_DOUBT:
         bill.move(Bill.State.CHECKING, "Check again", user=user, problem="no_answer", next_at=Now())
     elif bill.state in (Bill.State.NEEDS_MAPPING, Bill.State.ON_HOLD, Bill.State.FAILED, Bill.State.SKIPPED):
         words = "Sync anyway: not a duplicate" if sync_anyway else "Try again"
@@ -259,7 +285,15 @@ def skip(bill: Bill, *, user: User) -> None:
     """This invoice shall not go to QuickBooks. Raises Moved for one that is being sent, is in doubt or is there."""
     if Bill.State.SKIPPED not in Bill.MOVES[bill.state]:
         raise Moved(f"Bill {bill.pk} is {bill.state}.")
-    bill.move(Bill.State.SKIPPED, "Skipped: not to be sent to QuickBooks", user=user)
+    # A doubt stays on the bill: taken up again, it must be looked for before anything is sent.
+    doubtful = bill.problem in IN_DOUBT
+    bill.move(
+        Bill.State.SKIPPED,
+        "Skipped: not to be sent to QuickBooks",
+        user=user,
+        problem=bill.problem if doubtful else "",
+        detail=bill.problem_detail if doubtful else {},
+    )
 
 
 def can_still_change(invoice: Invoice) -> bool:
@@ -271,14 +305,20 @@ def can_still_change(invoice: Invoice) -> bool:
     if bill is None:
         return True
     unsent = (Bill.State.READY, Bill.State.NEEDS_MAPPING, Bill.State.ON_HOLD, Bill.State.FAILED, Bill.State.SKIPPED)
-    return bill.state in unsent and not (bill.lease_until and bill.lease_until > database_now())
+    if bill.state not in unsent or bill.problem in IN_DOUBT:
+        return False
+    return not (bill.lease_until and bill.lease_until > database_now())
+
+
+def is_in_books(invoice: Invoice) -> bool:
+    return Bill.objects.filter(invoice=invoice, state=Bill.State.SYNCED).exists()
 
 
 def source_changed(invoice: Invoice) -> None:
     """The original in Procore changed: a stopped bill is checked anew; a skipped or sent one is never touched."""
     bill = Bill.objects.filter(invoice=invoice).first()
     stopped = (Bill.State.ON_HOLD, Bill.State.FAILED, Bill.State.NEEDS_MAPPING)
-    if bill and bill.state in stopped and bill.problem != "in_quickbooks_already":
+    if bill and bill.state in stopped and bill.problem not in IN_DOUBT:
         bill.move(Bill.State.READY, "Checked anew, because the invoice changed in Procore", job="import", next_at=Now())
         ring(POST_DUE, bill.company_id)
 
@@ -288,8 +328,9 @@ def wake(company_id: int, *problems: str) -> int:
     moved = 0
     stopped = Bill.objects.filter(company_id=company_id, state=Bill.State.NEEDS_MAPPING, problem__in=problems)
     for bill in stopped.order_by("id"):
-        bill.move(Bill.State.READY, "The missing setting was chosen", job="settings", next_at=Now())
-        moved += 1
+        with suppress(Moved):  # somebody pressed Try again at this very moment
+            bill.move(Bill.State.READY, "The missing setting was chosen", job="settings", next_at=Now())
+            moved += 1
     waiting = Bill.objects.filter(company_id=company_id, state=Bill.State.READY, problem__in=problems, lease_until=None)
     moved += waiting.update(next_at=Now(), problem="", problem_detail={})
     ring(POST_DUE, company_id)

@@ -57,7 +57,8 @@ def status(invoice: Invoice) -> dict[str, str]:
     bill: Bill | None = getattr(invoice, "bill", None)
     if bill is None:
         return {"word": invoice.get_state_display(), "colour": INVOICE_COLOURS[Invoice.State(invoice.state)]}
-    word = problem(bill.problem).label if bill.problem and bill.state != Bill.State.FAILED else bill.get_state_display()
+    plain = bill.state in (Bill.State.FAILED, Bill.State.SKIPPED) or not bill.problem
+    word = bill.get_state_display() if plain else problem(bill.problem).label
     return {"word": word, "colour": COLOURS[Bill.State(bill.state)]}
 
 

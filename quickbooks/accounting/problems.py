@@ -55,6 +55,12 @@ CATALOGUE: dict[str, Problem] = {
         "Check again",
         "retry",
     ),
+    "changed_in_procore": Problem(
+        "Changed in Procore",
+        "The invoice changed in Procore while it was being sent. inBuild takes the change over before it tries again.",
+        "Check again",
+        "retry",
+    ),
     "deleted_in_procore": Problem("Deleted in Procore", "The invoice was deleted in Procore.", "Skip", "skip"),
     "setup": Problem(
         "Needs mapping",
@@ -86,6 +92,13 @@ CATALOGUE: dict[str, Problem] = {
         "QuickBooks did not confirm this bill. inBuild looks before it sends again, so it cannot be made twice.",
         "Check now",
         "retry",
+    ),
+    "books_disconnected": Problem(
+        "Checking QuickBooks",
+        "This bill was sent to {account}, which is no longer connected, and the answer is missing. "
+        "Reconnect it, so that inBuild can look there.",
+        "Reconnect",
+        SETTINGS,
     ),
     "cannot_reach": Problem(
         "QuickBooks does not answer", "QuickBooks cannot be reached. inBuild tries again by itself.", "Try now", "retry"

@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 from celery import shared_task
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 
 from accounting import checking, posting
 from accounting.models import Bill, Moved
@@ -45,7 +45,7 @@ def _work_one(company_id: int) -> bool:
         _work(bill)
     except Moved as moved:
         log.info("the bill went on elsewhere", bill=bill.pk, why=str(moved))
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
         raise  # nothing can be written now; the lease runs out and the row is taken again
     except Exception:
         reference = uuid.uuid4().hex[:12]

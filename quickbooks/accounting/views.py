@@ -66,8 +66,8 @@ def act(request: access.MemberRequest, public_id: UUID, action: str) -> HttpResp
         if action == "skip":
             posting.skip(bill, user=request.user)
         else:
-            posting.retry(bill, user=request.user, sync_anyway=action == "sync_anyway")
             look_again(bill.invoice)
+            posting.retry(bill, user=request.user, sync_anyway=action == "sync_anyway")
     except Moved:
         refusal = "Nothing to do: the bill has gone on since this page was shown."
     if request.headers.get("HX-Request"):

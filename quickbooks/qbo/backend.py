@@ -39,12 +39,10 @@ class Online:
         return self._send(bill)
 
     def look_up(self, bill: Bill) -> Done | Refused | Absent | None:
+        sent = document.frozen(bill)
+        where = f"WHERE DocNumber = {gateway.quoted(sent.number)} AND VendorRef = {gateway.quoted(sent.vendor_id)}"
+
         def find(company: gateway.Company) -> list[Any]:
-            vendor = mapping.vendor_entry(integration, bill.invoice.vendor)
-            number = gateway.quoted(posting.bill_number(bill.invoice.number))
-            where = f"WHERE DocNumber = {number}"
-            if vendor:
-                where += f" AND VendorRef = {gateway.quoted(vendor.external_id)}"
             return list(company.query("Bill", where))
 
         integration = _integration(bill)
@@ -54,7 +52,7 @@ class Online:
             raise faults.of_read(fault) from fault
         except http.OutsideError:
             return None
-        return _judged(bill, rows)
+        return _judged(bill, sent, rows)
 
     def refresh_lists(self, integration: Integration) -> None:
         """Accounts only, for now: what the posting settings offer. Raises NotSent or NeedsReconnect."""
@@ -94,8 +92,13 @@ class Online:
         if bill.payload is None or bill.request_id is None:
             raise ValueError(f"Bill {bill.pk} is not frozen.")
         payload, key, integration = bytes(bill.payload), bill.request_id, _integration(bill)
+
+        def create(company: gateway.Company) -> Any:
+            posting.still_mine(bill)
+            return company.create("Bill", payload, key)
+
         try:
-            made = _calling(integration, f"bill:{bill.pk}", lambda company: company.create("Bill", payload, key))
+            made = _calling(integration, f"bill:{bill.pk}", create)
         except Fault as fault:
             return self._refused(bill, faults.of_write(fault))
         except http.NotSent as exc:
@@ -146,14 +149,13 @@ def _done(row: Any) -> Done:
     )
 
 
-def _judged(bill: Bill, rows: list[Any]) -> Done | Refused | Absent:
+def _judged(bill: Bill, sent: document.Frozen, rows: list[Any]) -> Done | Refused | Absent:
     """Ours by its marker; else, if a bill of the same total is there, a person must decide; else absent."""
     ours = [row for row in rows if bill.marker in str(row.get("PrivateNote") or "")]
     if len(ours) == 1:
         return _done(ours[0])
-    alike = [row for row in rows if Decimal(str(row["TotalAmt"])) == bill.invoice.amount_due]
+    alike = [row for row in rows if Decimal(str(row["TotalAmt"])) == sent.total]
     if ours or alike:
-        invoice = bill.invoice
-        detail = {"number": invoice.number, "vendor": invoice.vendor.name, "amount": f"{invoice.amount_due:,.2f}"}
+        detail = {"number": sent.number, "vendor": bill.invoice.vendor.name, "amount": f"{sent.total:,.2f}"}
         return Refused("in_quickbooks_already", detail)
     return Absent()

@@ -87,13 +87,15 @@ def finish(company: Company, user: User, *, code: str, realm: str) -> Integratio
         log.warning("connecting failed", why=str(exc))
         raise CannotConnect("QuickBooks did not complete the connection. Nothing was changed. Start again.") from exc
     try:
-        integration = configuring.connect(
-            company, kind=Integration.Kind.QBO, external_id=realm, account_name=name, user=user
-        )
+        # Together, because a worker that finds the one without the other would call the connection broken.
+        with transaction.atomic():
+            integration = configuring.connect(
+                company, kind=Integration.Kind.QBO, external_id=realm, account_name=name, user=user
+            )
+            tokens.store(integration, pair)
     except configuring.AlreadyConnected as exc:
         _revoke(recorder, pair.refresh_token)
         raise CannotConnect(str(exc)) from exc
-    tokens.store(integration, pair)
     _read_accounts(integration)
     posting.wake(company.pk, "not_connected", "reconnect")
     return integration
@@ -106,7 +108,7 @@ def disconnect(integration: Integration, user: User) -> None:
     if token is not None:
         recorder = auditing.call_recorder(integration.company_id, "intuit", "disconnect")
         _revoke(recorder, token.refresh_token)
-        token.delete()
+        tokens.forget(token)
 
 
 def _read_accounts(integration: Integration) -> None:
@@ -114,7 +116,7 @@ def _read_accounts(integration: Integration) -> None:
     try:
         Online().refresh_lists(integration)
         configuring.suggest_accounts_payable(integration)
-    except (NotSent, NeedsReconnect) as exc:
+    except (NotSent, NeedsReconnect, KeyError, TypeError) as exc:
         log.warning("the accounts were not read", integration=integration.pk, why=str(exc))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +36,24 @@ def build(bill: Bill, integration: Integration, vendor: ListEntry) -> bytes:
         document["DueDate"] = invoice.due_date.isoformat()
     document["Line"] += _retainage_lines(invoice, integration.retainage_account)
     return simplejson.dumps(document, use_decimal=True).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What the frozen bytes of a bill say, whatever our rows say by now."""
+
+    number: str
+    vendor_id: str
+    total: Decimal
+
+
+def frozen(bill: Bill) -> Frozen:
+    """Raises ValueError for a bill that was never frozen."""
+    if bill.payload is None:
+        raise ValueError(f"Bill {bill.pk} is not frozen.")
+    body = simplejson.loads(bytes(bill.payload), use_decimal=True)
+    total = sum((line["Amount"] for line in body["Line"]), Decimal(0))
+    return Frozen(body["DocNumber"], body["VendorRef"]["value"], total)
 
 
 def memo(bill: Bill) -> str:

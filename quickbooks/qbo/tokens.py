@@ -17,7 +17,7 @@ from qbo import gateway
 from qbo.models import Token
 
 EARLY = timedelta(minutes=5)
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=90)
 PATIENCE_SECONDS = 15.0
 
 
@@ -36,11 +36,18 @@ def after_refusal(integration: Integration, refused: str) -> str:
 
 
 def store(integration: Integration, pair: gateway.TokenPair) -> None:
-    """Keep the pair of a new connection."""
+    """Keep the pair of a new connection. The generation rises, so that a refresh under way cannot overwrite it."""
+    known = Token.objects.select_for_update().filter(integration=integration).first()
+    generation = known.generation + 1 if known else 1
+    facts = {"company_id": integration.company_id, "refreshing_until": None, "previous_refresh_token": ""}
     Token.objects.update_or_create(
-        integration=integration,
-        defaults={"company_id": integration.company_id, "refreshing_until": None, **_columns(pair)},
+        integration=integration, defaults={**facts, **_columns(pair), "generation": generation}
     )
+
+
+def forget(token: Token) -> None:
+    """Delete the pair that was given back, unless a new connection has put another in its place."""
+    Token.objects.filter(pk=token.pk, generation=token.generation).delete()
 
 
 def _refreshed(integration: Integration, generation: int) -> str:
@@ -69,11 +76,17 @@ def _refresh(integration: Integration, token: Token) -> str:
         Token.objects.filter(pk=token.pk).update(refreshing_until=None)
         raise NotSent("cannot_reach", timedelta(seconds=30), str(exc)) from exc
     except gateway.GrantRefused as exc:
+        newer = Token.objects.filter(integration=integration).exclude(generation=token.generation).first()
+        if newer is not None:  # somebody connected again meanwhile
+            return str(newer.access_token)
         Token.objects.filter(pk=token.pk).update(refreshing_until=None)
         raise NeedsReconnect("Intuit refused the refresh token") from exc
-    rows = Token.objects.filter(pk=token.pk, generation=token.generation)
     with transaction.atomic(durable=True):
-        fresh = Token.objects.select_for_update().get(pk=rows.get().pk)
+        fresh = Token.objects.select_for_update().filter(pk=token.pk).first()
+        if fresh is None:
+            raise NeedsReconnect("The connection was given back meanwhile")
+        if fresh.generation != token.generation:
+            return str(fresh.access_token)
         for name, value in _columns(pair).items():
             setattr(fresh, name, value)
         fresh.previous_refresh_token = token.refresh_token

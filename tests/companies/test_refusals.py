@@ -8,7 +8,7 @@ import pytest
 from django.test import RequestFactory
 
 from companies import views
-from companies.models import User
+from companies.models import Company, Membership, User
 
 
 def test_the_error_page_asks_no_database(rf: RequestFactory) -> None:
@@ -55,3 +55,52 @@ def test_the_staff_pages_are_for_staff_and_change_nothing(viewer: User, as_user:
     shown = client.get(f"/staff/companies/user/{viewer.pk}/change/").content.decode()
     assert "md5$" not in shown
     assert client.post(f"/staff/companies/user/{viewer.pk}/change/", {"email": "x@y.example"}).status_code == 403
+
+
+@pytest.mark.django_db
+def test_everything_under_staff_is_read_only_and_behind_the_ordinary_sign_in(viewer: User, as_user: Any) -> None:
+    from django.contrib import admin
+    from django.test import RequestFactory
+
+    request = RequestFactory().get("/")
+    request.user = User(is_staff=True, is_superuser=True)
+    for model_admin in admin.site._registry.values():
+        assert not model_admin.has_add_permission(request)
+        assert not model_admin.has_change_permission(request)
+        assert not model_admin.has_delete_permission(request)
+    names = {model.__name__ for model in admin.site._registry}
+    assert not names & {"Authenticator", "EmailAddress", "Group", "Token"}
+
+
+@pytest.mark.django_db
+def test_the_secret_of_a_second_factor_is_sealed() -> None:
+    from allauth.mfa.adapter import get_adapter
+
+    sealed = get_adapter().encrypt("JBSWY3DPEHPK3PXP")
+    assert "JBSWY3DPEHPK3PXP" not in sealed
+    assert get_adapter().decrypt(sealed) == "JBSWY3DPEHPK3PXP"
+
+
+@pytest.mark.django_db
+def test_a_form_filled_in_for_another_company_is_refused(company: Company, other_company: Company, admin: User) -> None:
+    from django.test import Client
+
+    Membership.objects.create(company=other_company, user=admin, role="admin")
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin)
+    page = client.get("/settings/procore/").content.decode()
+    token = page.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+    chosen = {"company": str(other_company.public_id), "csrfmiddlewaretoken": token}
+    assert client.post("/companies/choose/", chosen).status_code == 302
+    stale = client.post("/settings/procore/connect/", {"csrfmiddlewaretoken": token, "client_id": "x"})
+    assert stale.status_code == 403
+    assert "Reload the page" in stale.content.decode()
+
+
+def test_a_password_reset_link_is_not_logged() -> None:
+    from inbuild.logs import _SECRET_IN_PATH
+
+    assert (
+        _SECRET_IN_PATH.sub("[hidden]", "/accounts/password/reset/key/2-abc123/")
+        == "/accounts/password/reset/key/[hidden]/"
+    )

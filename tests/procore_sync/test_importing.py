@@ -305,3 +305,89 @@ def test_check_again_asks_procore_too(
     as_user(accountant).post(f"/settings/accounting/bills/{row.invoice.public_id}/retry/")
     work.drain(switched_on.company)
     assert [there["total"] for there in intuit.bills()] == [str(right)]
+
+
+def test_a_change_while_the_bill_is_under_way_is_taken_over_when_it_was_not_sent_after_all(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator
+) -> None:
+    Integration.objects.update(paused=True)
+    record = procore.create(status="under_review")
+    procore.approve(record["id"])
+    row = heard_of(switched_on, record)
+    Bill.objects.update(lease_until="2099-01-01T00:00:00Z")  # a worker is at it, and QuickBooks hangs
+    procore.patch(f"invoices/{record['id']}", {"scale": "0.5"})
+    row = heard_of(switched_on, record)
+    assert row.next_at is not None
+    Integration.objects.update(paused=False)
+    Bill.objects.update(lease_until=None, next_at=timezone.now())
+    from accounting.tasks import post_due
+
+    post_due(company_id=switched_on.company_id)  # before the import has looked again
+    assert Bill.objects.get().problem == "changed_in_procore"
+    ProcoreInvoice.objects.update(next_at=timezone.now())
+    work.drain(switched_on.company)
+    now = procore.invoices(id=record["id"])[0]["current_payment_due"]
+    assert [there["total"] for there in intuit.bills()] == [now]
+
+
+def test_a_trial_of_other_credentials_leaves_the_connection_as_it_is(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, admin: User
+) -> None:
+    from procore_sync import connecting
+    from tests.support.emulated import OTHER_CLIENT_ID, OTHER_CLIENT_SECRET
+
+    before = ProcoreIntegration.objects.values().get()
+    for given in ((OTHER_CLIENT_ID, OTHER_CLIENT_SECRET), ("nobody", "nothing")):
+        wrong = connecting.Credentials("custom", switched_on.procore_company_id, *given)
+        with pytest.raises(connecting.CannotConnect):
+            connecting.connect(switched_on.company, wrong, user=admin)
+    assert ProcoreIntegration.objects.values().get() == before
+
+
+@pytest.mark.parametrize("path", ["/detail", "/change_histories"])
+def test_lines_that_cannot_be_seen_are_no_deletion(
+    path: str, switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator
+) -> None:
+    record = procore.create(status="under_review")
+    procore.approve(record["id"])
+    row = heard_of(switched_on, record)
+    assert row.invoice is not None
+    procore.fault("404", method="GET", path=path, times=1)
+    row = heard_of(switched_on, record)
+    row.invoice.refresh_from_db()  # type: ignore[union-attr]
+    assert row.invoice.source_state == "as_imported"  # type: ignore[union-attr]
+    assert row.next_at is not None
+
+
+def test_a_moments_404_is_looked_at_again(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator
+) -> None:
+    record = procore.create(status="under_review")
+    procore.approve(record["id"])
+    procore.fault("404", method="GET", path="/rest/v1.1/requisitions/", times=1)
+    row = heard_of(switched_on, record)
+    assert row.next_at is not None
+    ProcoreInvoice.objects.update(next_at=timezone.now())
+    work.drain(switched_on.company)
+    assert len(intuit.bills()) == 1
+
+
+def test_our_own_bug_in_an_import_is_on_screen_and_tried_again(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import DataError
+
+    from procore_sync import presenting
+
+    record = procore.create(status="under_review")
+    heard_of(switched_on, record)
+    procore.approve(record["id"])
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise DataError("value too long")
+
+    monkeypatch.setattr("invoices.recording.record_from_procore", broken)
+    row = heard_of(switched_on, record)
+    assert "our side" in row.reason
+    assert row.next_at is not None
+    assert row in presenting.not_imported(switched_on)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from accounting import posting
-from accounting.models import Bill, Integration
+from accounting.models import Bill, Integration, Moved
 from accounting.tasks import post_due
 from companies.models import Company, User
 from invoices import recording
@@ -213,3 +213,122 @@ def test_a_long_number_is_shortened_the_same_way_every_time() -> None:
     assert short == posting.bill_number(number)
     assert short != posting.bill_number(number + "X")
     assert posting.bill_number("A" * 21) == "A" * 21
+
+
+@pytest.fixture
+def a_long_quarantine(intuit: IntuitEmulator, settings: Any) -> None:
+    """So that a bill in doubt stays so until the test makes its time come."""
+    settings.QBO_QUARANTINE_SECONDS = 600
+
+
+def doubtful(company: Company, intuit: IntuitEmulator) -> Bill:
+    """Sent, made, unanswered; then somebody in the books takes our marker away. A person must decide."""
+    intuit.fault("drop_after_commit", method="POST", path="/bill\\?", times=1)
+    bill = posted(company, approved(company))
+    [there] = intuit.bills()
+    intuit.patch(f"bills/{REALM}/{there['id']}", {"private_note": "edited by hand"})
+    Bill.objects.update(next_at=bill.created_at)
+    bill = again(company, bill.invoice)
+    assert (bill.state, bill.problem) == (Bill.State.ON_HOLD, "in_quickbooks_already")
+    return bill
+
+
+def test_a_bill_in_doubt_is_never_sent_again_without_a_look_not_even_after_skipping(
+    company: Company, quickbooks: Integration, intuit: IntuitEmulator, accountant: User, a_long_quarantine: None
+) -> None:
+    intuit.switches(requestid="ignored")
+    bill = doubtful(company, intuit)
+    posting.skip(bill, user=accountant)
+    # What would make other bytes and another key of it.
+    Integration.objects.update(expense_account=quickbooks.retainage_account)
+    posting.retry(Bill.objects.get(), user=accountant)
+    bill = again(company, bill.invoice, 2)
+    assert bill.state == Bill.State.ON_HOLD
+    assert sum(each["doc_number"] == "INV-1" for each in intuit.bills(ours=False)) == 1
+
+
+def test_the_look_asks_for_what_was_sent_not_for_what_our_rows_say_by_now(
+    company: Company, quickbooks: Integration, intuit: IntuitEmulator, a_long_quarantine: None
+) -> None:
+    intuit.switches(requestid="ignored")
+    intuit.fault("drop_after_commit", method="POST", path="/bill\\?", times=1)
+    bill = posted(company, approved(company))
+    assert bill.state == Bill.State.CHECKING
+    Invoice.objects.update(number="OTHER", amount_due=Decimal("1.00"))
+    from accounting.models import Mapping
+
+    Mapping.objects.all().delete()
+    Bill.objects.update(next_at=bill.created_at)
+    assert again(company, bill.invoice).state == Bill.State.SYNCED
+    assert len(intuit.bills()) == 1
+
+
+def test_a_refusal_that_was_mended_goes_out_under_a_new_key(
+    company: Company, quickbooks: Integration, intuit: IntuitEmulator, accountant: User
+) -> None:
+    """Intuit may answer a repeated key with its stored refusal."""
+    intuit.switches(requestid_replays_failures=True)
+    first = intuit.post("bills", by_hand(intuit, "INV-1"))
+    intuit.switches(realm=REALM, warn_duplicate_bill_number=True)
+    vendor = intuit.get("ledger", realm=REALM)["vendors"][0]["display_name"]
+    bill = posted(company, approved(company, "INV-1", vendor=vendor))
+    assert (bill.state, bill.problem) == (Bill.State.FAILED, "bill_number_taken")
+    intuit.patch(f"bills/{REALM}/{first['id']}", {"doc_number": "RENAMED"})
+    posting.retry(bill, user=accountant)
+    assert again(company, bill.invoice).state == Bill.State.SYNCED
+
+
+def by_hand(intuit: IntuitEmulator, number: str) -> dict[str, Any]:
+    vendor = intuit.get("ledger", realm=REALM)["vendors"][0]["id"]
+    line = {"amount": "7.00", "description": "by hand", "account_id": "80"}
+    return {"realm": REALM, "vendor_id": vendor, "doc_number": number, "txn_date": "2026-01-01", "lines": [line]}
+
+
+def test_bytes_do_not_leave_once_the_bill_was_taken_over(company: Company, quickbooks: Integration) -> None:
+    bill = posting.release(approved(company))
+    Bill.objects.update(integration=quickbooks, attempt=1)
+    bill.refresh_from_db()
+    posting.start(bill, b"{}")
+    posting.still_mine(bill)
+    Bill.objects.update(lease_until=bill.created_at)
+    with pytest.raises(Moved):
+        posting.still_mine(bill)
+    Bill.objects.update(lease_until="2099-01-01T00:00:00Z", attempt=2)
+    with pytest.raises(Moved):
+        posting.still_mine(bill)
+
+
+def test_a_bill_in_doubt_of_disconnected_books_says_which_to_reconnect(
+    company: Company, quickbooks: Integration, intuit: IntuitEmulator, admin: User, a_long_quarantine: None
+) -> None:
+    from accounting.problems import sentence
+    from qbo import connecting
+
+    intuit.fault("drop_after_commit", method="POST", path="/bill\\?", times=1)
+    bill = posted(company, approved(company))
+    connecting.disconnect(quickbooks, admin)
+    Bill.objects.update(next_at=bill.created_at)
+    bill = again(company, bill.invoice)
+    assert bill.problem == "books_disconnected"
+    assert "Northgate Builders, Inc." in sentence(bill.problem, bill.problem_detail)
+
+
+def test_an_earlier_invoice_approved_later_is_a_possible_duplicate_too(
+    company: Company, quickbooks: Integration, intuit: IntuitEmulator, accountant: User
+) -> None:
+    earlier, later = approved(company, "INV-9"), approved(company, "INV-9")
+    second = posted(company, later)
+    posting.retry(second, user=accountant, sync_anyway=True)
+    assert again(company, later).state == Bill.State.SYNCED
+    first = posted(company, earlier)
+    assert (first.state, first.problem) == (Bill.State.ON_HOLD, "possible_duplicate")
+    assert len(intuit.bills()) == 1
+
+
+def test_waiting_for_months_never_overflows(company: Company) -> None:
+    bill = posting.release(approved(company))
+    Bill.objects.update(failures=32767)
+    bill.refresh_from_db()
+    bill.wait(until=None)
+    bill.refresh_from_db()
+    assert bill.failures == 1000
