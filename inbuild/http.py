@@ -99,17 +99,15 @@ def session(recorder: Recorder, *, deadline_seconds: float) -> Session:
 
 
 def _read_all(response: Response, until: float) -> None:
-    """Read the body against one deadline: a server that drips bytes must not hold a worker for ever."""
+    """Read the body against one deadline, as it comes: a server that drips bytes must not hold a worker for ever."""
     chunks, size = [], 0
-    for chunk in response.iter_content(65_536):
+    while chunk := response.raw.read1(65_536, decode_content=True):
         chunks.append(chunk)
         size += len(chunk)
-        if size > MAX_BYTES:
+        if size > MAX_BYTES or time.monotonic() > until:
             response.close()
-            raise NoAnswer("the answer was too large")
-        if time.monotonic() > until:
-            response.close()
-            raise NoAnswer("no answer in time")
+            raise NoAnswer("the answer was too large" if size > MAX_BYTES else "no answer in time")
+    response.raw.release_conn()
     response._content = b"".join(chunks)
     response._content_consumed = True  # type: ignore[attr-defined]
 

@@ -1,0 +1,121 @@
+"""Work rows: taken once, finished only by whoever still holds them; and a doorbell that never makes anybody wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
+
+from accounting.models import Bill
+from companies.models import Company
+from inbuild import queue
+from inbuild.models import Turn
+from tests.quickbooks.qbo.test_backend import approved
+
+LEASE = timedelta(seconds=60)
+
+
+def bills(company: Company, count: int) -> None:
+    for number in range(count):
+        Bill.objects.create(company=company, invoice=approved(company, f"Q-{number}"), next_at=Now())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_take_each_row_once(company: Company) -> None:
+    bills(company, 40)
+    taken: list[int] = []
+    lock = threading.Lock()
+
+    def work() -> None:
+        try:
+            while rows := queue.take_due(Bill, company.pk, lease=LEASE, limit=3):
+                with lock:
+                    taken.extend(row.pk for row in rows)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == len(set(taken)) == 40
+
+
+@pytest.mark.django_db
+def test_a_lease_that_ran_out_is_taken_again_and_fences_the_first_taker(company: Company) -> None:
+    bills(company, 1)
+    [first] = queue.take_due(Bill, company.pk, lease=LEASE)
+    assert queue.take_due(Bill, company.pk, lease=LEASE) == []
+    Bill.objects.update(lease_until=Now() - timedelta(seconds=1))
+    [second] = queue.take_due(Bill, company.pk, lease=LEASE)
+    assert queue.mine(first).update(failures=9) == 0
+    assert queue.mine(second).update(failures=0) == 1
+
+
+@pytest.mark.django_db
+def test_what_is_not_due_is_left_alone(company: Company, other_company: Company) -> None:
+    bills(company, 2)
+    assert queue.take_due(Bill, other_company.pk, lease=LEASE) == []
+    Bill.objects.update(next_at=Now() + timedelta(minutes=1))
+    assert queue.take_due(Bill, company.pk, lease=LEASE) == []
+    Bill.objects.update(next_at=None)
+    assert queue.take_due(Bill, company.pk, lease=LEASE) == []
+
+
+@pytest.mark.django_db
+def test_one_turn_at_a_time_and_a_turn_ends(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(queue, "ring", lambda task, company_id: rung.append(task))
+    with queue.turn("t", 1) as renew:
+        assert renew is not None
+        with queue.turn("t", 1) as other:
+            assert other is None
+        with queue.turn("t", 2) as elsewhere:
+            assert elsewhere is not None
+    left = [100]
+
+    def work_one() -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    done = queue.drain("t", 1, work_one, anything_due=lambda: left[0] > 0)
+    assert (done, rung) == (queue.TURN_ROWS, ["t"])
+
+
+@pytest.mark.django_db
+def test_a_crashed_turn_is_free_again_after_its_lease(company: Company) -> None:
+    with queue.turn("t", 1):
+        Turn.objects.update(holder=None, lease_until=Now() - timedelta(seconds=1))
+        with queue.turn("t", 1) as renew:
+            assert renew is not None
+
+
+def test_without_redis_the_bell_is_silent_and_quick(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    bell = queue._Bell()
+    monkeypatch.setattr("inbuild.queue.settings.REDIS_URL", "redis://127.0.0.1:9/0")
+    started = time.monotonic()
+    for _ in range(100):
+        bell.ring("accounting.post_due", 1)
+    assert time.monotonic() - started < 2
+
+
+def test_backoff_grows_to_a_quarter_of_an_hour() -> None:
+    waits = [queue.backoff(failures).total_seconds() for failures in range(12)]
+    assert waits[:4] == [2, 4, 8, 16]
+    assert max(waits) == 900
+    assert queue.backoff(10**6).total_seconds() == 900
+
+
+@pytest.mark.django_db
+def test_the_fence_rises_with_every_taking(company: Company) -> None:
+    bills(company, 1)
+    for expected in (1, 2, 3):
+        [row] = queue.take_due(Bill, company.pk, lease=LEASE)
+        assert row.attempt == expected
+        Bill.objects.update(lease_until=None, failures=F("failures"))
