@@ -43,6 +43,8 @@ QBO_TIMEOUT_SECONDS = environment.number("QBO_TIMEOUT_SECONDS", 60)
 TURN_LEASE_SECONDS = environment.number("TURN_LEASE_SECONDS", 90)
 IMPORT_LEASE_SECONDS = environment.number("IMPORT_LEASE_SECONDS", 120)
 SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 5)
+# How often Procore is asked, project by project, for what no webhook told us.
+SWEEP_PROJECT_SECONDS = environment.number("SWEEP_PROJECT_SECONDS", 900)
 
 if PRODUCTION and not PUBLIC_URL.startswith("https://"):
     environment.refuse("PUBLIC_URL", "must start with https:// in production")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from procore_sync.models import ProcoreIntegration
 DEADLINE_SECONDS = 30.0
 EARLY = timedelta(minutes=5)
 PER_PAGE = 100
+FAR_AWAY = "2100-01-01T00:00:00Z"
 
 
 class ProcoreError(Exception):
@@ -73,6 +74,11 @@ class Procore:
     def subcontractor_invoice(self, project_id: int, procore_id: int) -> Mapping[str, Any]:
         path = f"/rest/v1.1/requisitions/{procore_id}"
         return self._object(self._get(path, project_id=project_id, view="extended"))
+
+    def changed_since(self, project_id: int, since: datetime) -> list[Mapping[str, Any]]:
+        """Subcontractor invoices changed at or after `since`. Procore: date filters are ranges and need both ends."""
+        changed = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}...{FAR_AWAY}"
+        return self._pages("/rest/v1.1/requisitions", project_id=project_id, **{"filters[updated_at]": changed})
 
     def subcontractor_invoice_lines(self, project_id: int, procore_id: int) -> list[Mapping[str, Any]]:
         """The G703 lines with retainage history. Procore: the only call with previous materials retainage."""

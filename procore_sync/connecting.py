@@ -143,7 +143,7 @@ def _hooked(integration: ProcoreIntegration, procore: Procore, project: ProcoreP
         project.hook_id, project.problem = _ensure_hook(integration, procore, project.procore_id), ""
     except ProcoreError as exc:
         project.problem = str(exc)[:300]
-    project.save(update_fields=["hook_id", "problem"])
+    ProcoreProject.objects.filter(pk=project.pk).update(hook_id=project.hook_id, problem=project.problem, next_at=Now())
     return not project.problem
 
 

@@ -89,8 +89,8 @@ class ProcoreIntegration(models.Model):
         return current or previous
 
 
-class ProcoreProject(models.Model):
-    """A project our service account may read, with the hook we keep there."""
+class ProcoreProject(WorkRow):
+    """A project our service account may read, with the hook we keep there; the work row of sweeping."""
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
     integration = models.ForeignKey(ProcoreIntegration, on_delete=models.CASCADE, related_name="projects")
@@ -99,9 +99,14 @@ class ProcoreProject(models.Model):
     number = models.CharField(max_length=60, blank=True)
     hook_id = models.CharField(max_length=60, blank=True)
     problem = models.CharField(max_length=300, blank=True)
+    swept_until = models.DateTimeField(null=True, help_text="Procore's time of the latest change a sweep has seen.")
+    swept_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["integration", "procore_id"], name="procore_project_once")]
+        indexes = [
+            models.Index(fields=["company", "next_at"], condition=Q(next_at__isnull=False), name="procore_project_due")
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} {self.name}".strip()

@@ -154,6 +154,14 @@ def subcontractor_invoice(data: Mapping[str, Any]) -> SubcontractorInvoice:
     )
 
 
+def listed(data: Mapping[str, Any]) -> tuple[int, datetime | None] | None:
+    """Id and time of the last change of a row in a list; None for a row without an id."""
+    try:
+        return _id(data.get("id"), "id"), _moment(data.get("updated_at"))
+    except Unreadable:
+        return None
+
+
 def lines(detail: Sequence[Mapping[str, Any]], items: Any) -> tuple[Line, ...]:
     """G703 lines with gross and retainage of this period. Raises Unreadable.
 

@@ -14,9 +14,9 @@ from django.db.models.functions import Least, Now
 
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
-from procore_sync import importing
+from procore_sync import importing, sweeping
 from procore_sync.importing import IMPORT_DUE
-from procore_sync.models import ProcoreInvoice, WebhookDelivery
+from procore_sync.models import ProcoreInvoice, ProcoreProject, WebhookDelivery
 
 log = structlog.get_logger("procore_sync.tasks")
 
@@ -34,9 +34,28 @@ def import_due(*, company_id: int, **_: object) -> None:
     )
 
 
+@shared_task(name=sweeping.SWEEP_DUE)
+def sweep_due(*, company_id: int, **_: object) -> None:
+    """Sweep the projects of one company whose turn it is."""
+    queue.drain(
+        sweeping.SWEEP_DUE,
+        company_id,
+        work_one=lambda: _sweep_one(company_id),
+        anything_due=lambda: queue.due(ProcoreProject, company_id).exists(),
+    )
+
+
+def _sweep_one(company_id: int) -> bool:
+    taken = queue.take_due(ProcoreProject, company_id, lease=_lease())
+    if taken:
+        sweeping.sweep(taken[0])
+    return bool(taken)
+
+
 @shared_task(name="procore_sync.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company with due work: what makes a lost message cost only time."""
+    queue.ring_for_due(sweeping.SWEEP_DUE, ProcoreProject)
     queue.ring_for_due(IMPORT_DUE, WebhookDelivery)
     queue.ring_for_due(IMPORT_DUE, ProcoreInvoice)
 

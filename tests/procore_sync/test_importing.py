@@ -391,3 +391,37 @@ def test_our_own_bug_in_an_import_is_on_screen_and_tried_again(
     assert "our side" in row.reason
     assert row.next_at is not None
     assert row in presenting.not_imported(switched_on)
+
+
+def test_a_sweep_finds_what_no_webhook_told_and_only_that(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator
+) -> None:
+    from procore_sync.tasks import sweep_due
+
+    known = procore.create(status="under_review")
+    procore.approve(known["id"])
+    heard_of(switched_on, known)
+    record = procore.create(status="under_review")
+    procore.approve(record["id"])
+    sweep_due(company_id=switched_on.company_id)
+    work.drain(switched_on.company)
+    assert len(intuit.bills()) == 2
+    wanted = dict(ProcoreInvoice.objects.values_list("procore_id", "wanted"))
+    assert (wanted[int(known["id"])], wanted[int(record["id"])]) == (1, 1)
+    # The next sweep overlaps and hints at nothing again.
+    switched_on.projects.update(next_at=timezone.now())
+    sweep_due(company_id=switched_on.company_id)
+    assert dict(ProcoreInvoice.objects.values_list("procore_id", "wanted")) == wanted
+
+
+def test_a_failed_sweep_keeps_its_cursor_and_says_why(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator
+) -> None:
+    from procore_sync.tasks import sweep_due
+
+    procore.fault("403", method="GET", path="/rest/v1.1/requisitions", times=None)
+    sweep_due(company_id=switched_on.company_id)
+    for project in switched_on.projects.all():
+        assert project.swept_until is None
+        assert "permitted projects" in project.problem
+        assert project.next_at is not None
