@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -425,3 +426,18 @@ def test_a_failed_sweep_keeps_its_cursor_and_says_why(
         assert project.swept_until is None
         assert "permitted projects" in project.problem
         assert project.next_at is not None
+
+
+def test_an_older_reading_never_undoes_a_newer_one(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator
+) -> None:
+    record = procore.create(status="under_review")
+    time.sleep(1.1)  # Procore's times are whole seconds
+    procore.approve(record["id"])
+    row = heard_of(switched_on, record)
+    assert row.invoice is not None
+    procore.fault("stale_read", method="GET", path="/rest/v1.1/requisitions/", times=1)
+    heard_of(switched_on, record)
+    assert procore.hits() == {"stale_read": 1}
+    row.invoice.refresh_from_db()
+    assert row.invoice.source_state == "as_imported"

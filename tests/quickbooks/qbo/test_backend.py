@@ -332,3 +332,29 @@ def test_waiting_for_months_never_overflows(company: Company) -> None:
     bill.wait(until=None)
     bill.refresh_from_db()
     assert bill.failures == 1000
+
+
+def test_what_certainly_did_not_leave_keeps_its_key(
+    company: Company, quickbooks: Integration, intuit: IntuitEmulator
+) -> None:
+    intuit.fault("429", method="POST", path="/bill\\?", times=2)
+    bill = posted(company, approved(company))
+    first = bill.request_id
+    assert first
+    Bill.objects.update(next_at=bill.created_at)
+    bill = again(company, bill.invoice)
+    assert (bill.request_id, bill.generation, bill.state) == (first, 1, Bill.State.READY)
+    Bill.objects.update(next_at=bill.created_at)
+    assert again(company, bill.invoice).state == Bill.State.SYNCED
+    assert intuit.bills()[0]["request_id"] == first
+
+
+def test_a_worker_whose_lease_ran_out_can_move_nothing_any_more(company: Company, quickbooks: Integration) -> None:
+    bill = posting.release(approved(company))
+    Bill.objects.update(integration=quickbooks, attempt=1)
+    late = Bill.objects.get()
+    Bill.objects.update(attempt=2)  # another worker has taken it since
+    with pytest.raises(Moved):
+        posting.start(late, b"{}")
+    bill.refresh_from_db()
+    assert (bill.state, bill.payload) == (Bill.State.READY, None)
