@@ -31,7 +31,7 @@ DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "inBuild <no-reply@l
 QBO_CLIENT_ID = environment.text("QBO_CLIENT_ID", "")
 QBO_CLIENT_SECRET = environment.text("QBO_CLIENT_SECRET", "")
 QBO_ENVIRONMENT = environment.one_of("QBO_ENVIRONMENT", ("production", "sandbox"), "production")
-# Only for a stand-in of Intuit: its discovery document, API base and web pages.
+# Only for an emulator of Intuit: its discovery document, API base and web pages.
 QBO_DISCOVERY_URL = environment.url("QBO_DISCOVERY_URL", "")
 QBO_API_URL = environment.url("QBO_API_URL", "")
 QBO_UI_URL = environment.url("QBO_UI_URL", "")

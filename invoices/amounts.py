@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-CENT = Decimal("0.01")
-
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:

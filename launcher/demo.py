@@ -1,4 +1,4 @@
-"""`./run demo`: the whole product against stand-ins of Procore and QuickBooks, as real processes on this machine."""
+"""`./run demo`: the whole product against emulators of Procore and QuickBooks, as real processes on this machine."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Demo:
         )
         self.state.remember(self.variables)
         # They need no database, so they come up while it is being migrated.
-        self._start_stand_ins()
+        self._start_emulators()
         self._manage("migrate", "--no-input", "--verbosity", "0")
         self.sign_ins = _sign_ins(self._manage("seed_demo"))
         self.say("Database migrated and filled with two companies.")
@@ -102,7 +102,7 @@ class Demo:
             )
         return result.stdout
 
-    def _start_stand_ins(self) -> None:
+    def _start_emulators(self) -> None:
         # Nothing of inBuild's own settings: they are other companies' programs.
         environment = for_process({})
         for name, called in (("procore", "Procore"), ("intuit", "QuickBooks")):
@@ -136,7 +136,7 @@ class Demo:
             if each.name in ready:
                 each.wait_ready(ready[each.name], timeout=60)
         self.processes.check()
-        self.say("Stand-ins of Procore and QuickBooks, web server, worker and beat are running.")
+        self.say("Emulators of Procore and QuickBooks, web server, worker and beat are running.")
 
     def _connect(self) -> None:
         admin = next((who for who in self.sign_ins if who.is_admin), None)
@@ -164,8 +164,8 @@ class Demo:
         table = _table(("Sign in as", "Password", "Role", "Company"), rows)
         return (
             f"\n  inBuild                 {self.addresses.product}\n"
-            f"  Procore stand-in        {self.addresses.procore}\n"
-            f"  QuickBooks stand-in     {self.addresses.intuit}\n"
+            f"  Procore emulator        {self.addresses.procore}\n"
+            f"  QuickBooks emulator     {self.addresses.intuit}\n"
             f"  Logs and data           {self.state.folder}\n\n{table}\n\nPress Ctrl-C to stop.\n"
         )
 
@@ -206,7 +206,7 @@ def _port(text: str) -> int:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run demo", description=__doc__)
-    parser.add_argument("--port", type=_port, default=8000, help="inBuild's port; the stand-ins take the next two")
+    parser.add_argument("--port", type=_port, default=8000, help="inBuild's port; the emulators take the next two")
     parser.add_argument("--reset", action="store_true", help="throw the kept data away first")
     parser.add_argument("--once", action="store_true", help="mirror one invoice, check it, stop; for machines")
     options = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """The demo's proof: one invoice approved in Procore becomes exactly one bill in QuickBooks, seen from outside.
 
-Only what the two stand-ins and inBuild's own pages say is believed, never our tables.
+Only what the two emulators and inBuild's own pages say is believed, never our tables.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class NotMirrored(Exception):
 
 @dataclass(frozen=True)
 class Approved:
-    """What Procore's stand-in says of the invoice that was approved in it."""
+    """What Procore's emulator says of the invoice that was approved in it."""
 
     id: str
     number: str
@@ -47,7 +47,7 @@ def mirror_one_invoice(addresses: Addresses, sign_ins: list[SignIn]) -> Iterator
     person = walk.signed_in(addresses, admin)
     was_off = walk.switch_on(person)
     yield "Switch: on." if was_off else "Switch: on already."
-    quickbooks, procore = StandIn(addresses.intuit), StandIn(addresses.procore)
+    quickbooks, procore = EmulatorLedger(addresses.intuit), EmulatorLedger(addresses.procore)
     before = {bill["id"] for bill in _bills(quickbooks)}
     invoice = _approve_fresh_invoice(procore)
     clock = time.monotonic()
@@ -69,7 +69,7 @@ def mirror_one_invoice(addresses: Addresses, sign_ins: list[SignIn]) -> Iterator
     yield "Checked: exactly one new bill; vendor, number and total agree with Procore, and its lines add up."
 
 
-class StandIn:
+class EmulatorLedger:
     """The control interface of an emulator."""
 
     def __init__(self, base: str) -> None:
@@ -122,15 +122,15 @@ def _shown_as_synced(person: Browser, invoice: Approved) -> bool:
     return "Synced" in row[:12]
 
 
-# --- QuickBooks, as its stand-in's ledger shows it ----------------------------------------------------------------
+# --- QuickBooks, as its emulator's ledger shows it ----------------------------------------------------------------
 
 
-def _bills(quickbooks: StandIn) -> list[Json]:
+def _bills(quickbooks: EmulatorLedger) -> list[Json]:
     bills: list[Json] = quickbooks.get(f"ledger?realm={walk.QUICKBOOKS_REALM}")["bills"]
     return bills
 
 
-def _bill_of(quickbooks: StandIn, invoice: Approved, before: set[str]) -> Json | None:
+def _bill_of(quickbooks: EmulatorLedger, invoice: Approved, before: set[str]) -> Json | None:
     new = [bill for bill in _bills(quickbooks) if bill["id"] not in before]
     return next((bill for bill in new if bill["doc_number"] == invoice.number), new[0] if new else None)
 
@@ -153,10 +153,10 @@ def _compare(invoice: Approved, bills: list[Json], before: set[str]) -> None:
         raise NotMirrored(f"Bill {bill['id']} differs from invoice {invoice.number}: {'; '.join(wrong)}.")
 
 
-# --- Procore, as its stand-in's control interface has it ----------------------------------------------------------
+# --- Procore, as its emulator's control interface has it ----------------------------------------------------------
 
 
-def _approve_fresh_invoice(procore: StandIn) -> Approved:
+def _approve_fresh_invoice(procore: EmulatorLedger) -> Approved:
     """A new invoice under review, then approved as an owner's clerk would."""
     made = procore.post("invoices", {"status": "under_review"})
     row = procore.post(f"invoices/{made['id']}/status", {"status": "approved"})
@@ -164,7 +164,7 @@ def _approve_fresh_invoice(procore: StandIn) -> Approved:
     return Approved(str(row["id"]), str(row["invoice_number"]), str(row["vendor_name"]), due)
 
 
-def _answered_webhook(procore: StandIn, invoice: Approved) -> str | None:
+def _answered_webhook(procore: EmulatorLedger, invoice: Approved) -> str | None:
     """The last one: the first may only have told of the new invoice."""
     delivered = [row for row in procore.get(f"deliveries?resource_id={invoice.id}") if row["event_type"] == "update"]
     return next((str(row["event_id"]) for row in delivered if row["status"] == "delivered"), None)

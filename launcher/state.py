@@ -1,6 +1,6 @@
 """The demo's kept state: one folder for each user, copy of the project and port.
 
-The port belongs to it because it is written into the state: Procore's stand-in keeps the address of our webhooks.
+The port belongs to it because it is written into the state: Procore's emulator keeps the address of our webhooks.
 """
 
 from __future__ import annotations

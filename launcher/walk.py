@@ -1,4 +1,4 @@
-"""Connects the demo's first company to the stand-ins through inBuild's own pages, as its admin would."""
+"""Connects the demo's first company to the emulators through inBuild's own pages, as its admin would."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["Addresses", "SignIn", "WalkFailed", "connect_everything", "signed_in
 SETTINGS_PROCORE = "/settings/procore/"
 SETTINGS_ACCOUNTING = "/settings/accounting/"
 
-# The service account and company that the Procore stand-in is seeded with.
+# The service account and company that the Procore emulator is seeded with.
 PROCORE_COMPANY_ID = "562949953421312"
 PROCORE_CLIENT_ID = "demo-procore-client"
-PROCORE_CLIENT_SECRET = "demo-procore-secret"  # noqa: S105 - known to everybody, opens only the stand-in
+PROCORE_CLIENT_SECRET = "demo-procore-secret"  # noqa: S105 - known to everybody, opens only the emulator
 
 QUICKBOOKS_REALM = "9130350000000001"
 

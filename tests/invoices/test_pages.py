@@ -271,3 +271,13 @@ def test_the_cards_polling_stops_at_rest(company: Company, accountant: User, as_
     assert "every 2s" in client.get(address).content.decode()
     posting.skip(Bill.objects.get(), user=accountant)
     assert "every 2s" not in client.get(address).content.decode()
+
+
+def test_the_page_says_what_became_of_the_original(company: Company, viewer: User, as_user: Any) -> None:
+    invoice = approved(company)
+    client = as_user(viewer)
+    assert "Imported" in client.get(f"/invoices/{invoice.public_id}/").content.decode()
+    for source_state in Invoice.SourceState:
+        invoice.observe_source(source_state)
+        shown = client.get(f"/invoices/{invoice.public_id}/").content.decode()
+        assert (source_state.label in shown) is (source_state != Invoice.SourceState.AS_IMPORTED)
