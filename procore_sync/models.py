@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import DateTimeField, F, Q, Value
 from django.db.models.functions import Greatest, Now
+from django.utils import timezone
 
 from companies.models import Company, User
 from inbuild.fields import EncryptedTextField
@@ -82,11 +83,12 @@ class ProcoreIntegration(models.Model):
         return cls.objects.filter(company_id=company_id).exclude(state=cls.State.DISCONNECTED).first()
 
     def accepts(self, given: bytes) -> bool:
-        """Is this the Authorization value we gave Procore? Constant time; the previous one counts for a day."""
+        """Is this the Authorization value we gave Procore? Constant time; the previous one counts until its end."""
         digest = secret_sha256(given)
         current = hmac.compare_digest(digest, self.hook_secret_sha256 or "-" * 64)
         previous = hmac.compare_digest(digest, self.previous_hook_secret_sha256 or "-" * 64)
-        return current or previous
+        until = self.previous_hook_secret_until
+        return current or (previous and until is not None and timezone.now() < until)
 
 
 class ProcoreProject(WorkRow):

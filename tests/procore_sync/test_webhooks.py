@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -82,11 +84,13 @@ def test_an_unknown_address_answers_like_a_wrong_secret(key: str, integration: P
     assert not WebhookDelivery.objects.exists()
 
 
-def test_the_previous_secret_counts_after_a_rotation(integration: ProcoreIntegration) -> None:
+@pytest.mark.parametrize(("hours", "status"), [(1, 200), (-1, 401)])
+def test_the_previous_secret_counts_for_a_while(hours: int, status: int, integration: ProcoreIntegration) -> None:
     integration.previous_hook_secret_sha256 = integration.hook_secret_sha256
+    integration.previous_hook_secret_until = timezone.now() + timedelta(hours=hours)
     integration.hook_secret_sha256 = secret_sha256(b"Bearer new")
     integration.save()
-    assert send(integration, event()).status_code == 200
+    assert send(integration, event()).status_code == status
     assert send(integration, event(), HTTP_AUTHORIZATION="Bearer new").status_code == 200
 
 

@@ -68,7 +68,7 @@ def test_i1(tmp_path: Path, figures: Callable[[str], None]) -> None:
         f"acknowledged {len(acknowledged)} · missing {len(missing)} · p99 {p99 * 1000:.0f} ms · "
         f"web kills and PostgreSQL crashes {crashes} · fault points hit {sorted(hit)}"
     )
-    assert len(acknowledged) > 500
+    assert len(acknowledged) > 200
     assert not missing
     assert {status for status, _ in answers} <= {200, 503}
     assert hit == {"webhook.before_insert", "webhook.after_commit"}
