@@ -41,6 +41,9 @@ def test_the_main_job(product: Product, visit: Callable[..., Page]) -> None:
     page.get_by_role("link", name=number, exact=True).first.click()
     expect(page.locator("#bill-card")).to_contain_text("Synced", timeout=20_000)
     expect(page.get_by_text("Webhook received").first).to_be_visible()
+    original = page.get_by_role("link", name=re.compile("Open in Procore")).first
+    procore.goto(str(original.get_attribute("href")))
+    expect(procore.locator("body")).to_contain_text(number)
     link = page.get_by_role("link", name=re.compile("Open in QuickBooks")).first
     books = visit(None)
     books.goto(str(link.get_attribute("href")))
