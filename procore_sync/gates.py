@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 GRACE = timedelta(minutes=2)
 OUR_MARK = "inbuild"
@@ -36,6 +37,7 @@ class Facts:
     approval_is_certain: bool
     periods: Sequence[Period]
     has_active_quickbooks: bool
+    zone: ZoneInfo = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def _mirroring(facts: Facts) -> Gate:
             "mirroring", question, False, "Procore does not say when it was approved, so a person must decide.", True
         )
     on_then = any(period.holds(facts.approved_at) for period in facts.periods)
-    when = f"{facts.approved_at:%Y-%m-%d %H:%M} UTC" + ("" if facts.approval_is_certain else " (as first seen)")
+    local = facts.approved_at.astimezone(facts.zone)
+    when = f"{local:%b %d, %Y, %H:%M %Z}" + ("" if facts.approval_is_certain else " (as first seen)")
     if not on_then:
         return Gate("mirroring", question, False, f"It was approved on {when}, when the switch was off.", True)
     if not is_on:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -253,6 +254,7 @@ def facts_for_gates(row: ProcoreInvoice, integration: ProcoreIntegration, fetche
         approval_is_certain=fetched.approval is not None,
         periods=mirroring.periods(integration),
         has_active_quickbooks=Integration.active(row.company_id).exists(),
+        zone=ZoneInfo(row.company.time_zone),
     )
 
 

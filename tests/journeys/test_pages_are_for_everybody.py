@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import pytest
+import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
@@ -40,6 +42,7 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
 def test_every_page(scheme: Scheme, width: int, product: Product, visit: Callable[..., Page]) -> None:
     record = product.procore.create(status="under_review")
     product.procore.approve(record["id"])
+    _not_imported(product)
     found: dict[str, Any] = {}
     pages: dict[str, Page] = {}
     stranger = visit(None, color_scheme=scheme, viewport={"width": width, "height": 844})
@@ -51,6 +54,21 @@ def test_every_page(scheme: Scheme, width: int, product: Product, visit: Callabl
         pages[role].goto(address)
         found |= _mistakes(pages[role], f"{role} {address}", width)
     assert found == {}
+
+
+def _not_imported(product: Product) -> None:
+    """So that Settings → Procore shows all it can: an approval that does not come, and a message nobody can read."""
+    late = product.procore.create(status="under_review")
+    product.procore.approve(late["id"], at="2026-01-01T00:00:00Z")
+    address, secret = product.hook()
+    requests.post(address, data=b"not json", headers={"Authorization": secret}, timeout=10)
+    asked = "SELECT count(*) FROM procore_sync_procoreinvoice WHERE gate = 'mirroring'"
+    dead = "SELECT 1 FROM procore_sync_webhookdelivery WHERE outcome = 'dead'"
+    for _ in range(40):
+        if product.rows(asked)[0][0] and product.rows(dead):
+            return
+        time.sleep(0.25)
+    raise AssertionError("The approval from before the switch was not set aside.")
 
 
 def _mistakes(page: Page, name: str, width: int) -> dict[str, Any]:

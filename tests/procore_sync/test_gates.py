@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -69,6 +70,13 @@ def test_after_off_nothing_new_even_if_approved_while_it_was_on() -> None:
     assert shut is not None
     assert shut.name == "mirroring"
     assert "off before it came" in shut.reason
+
+
+def test_a_reason_tells_the_time_of_the_companys_zone() -> None:
+    facts = replace(OPEN, periods=(), zone=ZoneInfo("America/Chicago"))
+    shut = gates.first_shut(gates.decide(facts))
+    assert shut is not None
+    assert "Mar 02, 2026, 06:00 CST" in shut.reason
 
 
 def test_approved_between_two_periods_does_not_count() -> None:
