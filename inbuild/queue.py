@@ -54,17 +54,23 @@ def due(model: type[Row], company_id: int | None = None) -> models.QuerySet[Row]
     return rows if company_id is None else rows.filter(company_id=company_id)
 
 
-def take_due(model: type[Row], company_id: int, *, lease: timedelta, limit: int = 1) -> list[Row]:
-    """Lease up to `limit` due rows of one company, oldest first, skipping what another worker is taking now."""
+def take_due(
+    model: type[Row], company_id: int, *, lease: timedelta, limit: int = 1, first_by: tuple[str, ...] = ()
+) -> list[Row]:
+    """Lease up to `limit` due rows of one company, skipping what another worker is taking now.
+
+    Oldest first, after the columns of `first_by`.
+    """
+    order = (*first_by, "next_at", "id")
     with transaction.atomic(durable=True):
         ids = list(
             due(model, company_id)
             .select_for_update(skip_locked=True, of=("self",))
-            .order_by("next_at", "id")
+            .order_by(*order)
             .values_list("id", flat=True)[:limit]
         )
         model._default_manager.filter(id__in=ids).update(attempt=F("attempt") + 1, lease_until=Now() + lease)
-    return list(model._default_manager.filter(id__in=ids).order_by("next_at", "id"))
+    return list(model._default_manager.filter(id__in=ids).order_by(*order))
 
 
 def mine(row: Row) -> models.QuerySet[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import ClassVar
@@ -28,10 +29,13 @@ class Vendor(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="vendors")
     name = models.CharField(max_length=255)
     procore_id = models.BigIntegerField(null=True, blank=True)
+    procore_environment = models.CharField(max_length=20, blank=True, help_text="Where that id is unique.")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["company", "procore_id"], name="vendor_once_per_procore_id"),
+            models.UniqueConstraint(
+                fields=["company", "procore_environment", "procore_id"], name="vendor_once_per_procore_id"
+            ),
             models.UniqueConstraint(fields=["company", "id"], name="vendor_of_company"),
         ]
 
@@ -44,10 +48,13 @@ class Project(models.Model):
     name = models.CharField(max_length=255)
     number = models.CharField(max_length=60, blank=True)
     procore_id = models.BigIntegerField(null=True, blank=True)
+    procore_environment = models.CharField(max_length=20, blank=True, help_text="Where that id is unique.")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["company", "procore_id"], name="project_once_per_procore_id"),
+            models.UniqueConstraint(
+                fields=["company", "procore_environment", "procore_id"], name="project_once_per_procore_id"
+            ),
             models.UniqueConstraint(fields=["company", "id"], name="project_of_company"),
         ]
 
@@ -97,6 +104,7 @@ class Invoice(models.Model):
         CHANGED = "changed", "Changed in Procore"
         NO_LONGER_APPROVED = "no_longer_approved", "No longer approved"
         DELETED = "deleted", "Deleted in Procore"
+        KEPT = "kept", "Changed in Procore, kept as is"
 
     MOVES: ClassVar[dict[str, tuple[str, ...]]] = {
         State.SUBMITTED: (State.DRAFT,),
@@ -119,6 +127,7 @@ class Invoice(models.Model):
     amount_due = Money(help_text="What the bill totals.")
     commitment = models.CharField(max_length=255, blank=True)
     memo = models.CharField(max_length=1000, blank=True)
+    mismatch = models.CharField(max_length=500, blank=True, help_text="Which of the source's own sums do not agree.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     source_state = models.CharField(max_length=20, choices=SourceState.choices, default=SourceState.AS_IMPORTED)
     approved_at = models.DateTimeField(null=True, blank=True)
@@ -135,7 +144,7 @@ class Invoice(models.Model):
                 condition=Q(state__in=["draft", "submitted", "approved", "cancelled"]), name="invoice_state"
             ),
             models.CheckConstraint(
-                condition=Q(source_state__in=["as_imported", "changed", "no_longer_approved", "deleted"]),
+                condition=Q(source_state__in=["as_imported", "changed", "no_longer_approved", "deleted", "kept"]),
                 name="invoice_source_state",
             ),
             models.CheckConstraint(condition=~Q(number=""), name="invoice_has_a_number"),
@@ -164,6 +173,10 @@ class Invoice(models.Model):
     def approve(self, *, by: User) -> None:
         """Approve an invoice made in inBuild. Raises WrongState when it was approved or cancelled meanwhile."""
         self._move(self.State.APPROVED, approved_at=timezone.now(), approved_by=str(by))
+
+    def approve_in_procore(self, *, at: datetime, by: str) -> None:
+        """An invoice that was sent to Procore was approved there. Raises WrongState."""
+        self._move(self.State.APPROVED, approved_at=at, approved_by=by[:200])
 
     def cancel(self) -> None:
         """Take back an invoice made in inBuild that has not been approved."""
@@ -206,11 +219,14 @@ class InvoiceLine(models.Model):
 
 def attachment_path(attachment: Attachment, name: str) -> str:
     """A random name in the company's own folder; the person's file name is only shown, never used as a path."""
-    return str(PurePosixPath(str(attachment.company_id), f"{uuid.uuid4().hex}.pdf"))
+    ending = Attachment.ENDINGS[attachment.content_type]
+    return str(PurePosixPath(str(attachment.company_id), f"{uuid.uuid4().hex}.{ending}"))
 
 
 class Attachment(models.Model):
-    """A PDF that belongs to an invoice."""
+    """A PDF or a picture that belongs to an invoice."""
+
+    ENDINGS: ClassVar[dict[str, str]] = {"application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg"}
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="attachments")
@@ -218,7 +234,11 @@ class Attachment(models.Model):
     file = models.FileField(upload_to=attachment_path)
     name = models.CharField(max_length=255)
     size = models.PositiveIntegerField()
+    content_type = models.CharField(max_length=40, default="application/pdf")
     added_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["company", "id"], name="attachment_of_company")]
 
     def __str__(self) -> str:
         return self.name

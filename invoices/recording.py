@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -40,6 +40,8 @@ class NewInvoice:
     retainage: Decimal
     amount_due: Decimal
     lines: tuple[NewLine, ...]
+    mismatch: str = ""
+    procore_environment: str = ""
     vendor_procore_id: int | None = None
     project_name: str = ""
     project_number: str = ""
@@ -52,8 +54,8 @@ class NewInvoice:
     source_url: str = ""
 
 
-def record_from_procore(company: Company, new: NewInvoice) -> Invoice:
-    """Write an invoice that was created and approved in Procore, with its lines."""
+def record_from_procore(company: Company, new: NewInvoice, *, evidence: Sequence[str] = ()) -> Invoice:
+    """Write an invoice that was created and approved in Procore, with its lines and why it came."""
     invoice = _write(
         company,
         new,
@@ -62,9 +64,9 @@ def record_from_procore(company: Company, new: NewInvoice) -> Invoice:
         vendor=_vendor_from_procore(company, new),
         project=_project_from_procore(company, new),
     )
-    auditing.record(
-        company, "invoice.imported", invoice, f"Imported from Procore: {new.number} of {new.vendor_name}", job="import"
-    )
+    sentence = f"Imported from Procore: {new.number} of {new.vendor_name}"
+    after = {"evidence": list(evidence)}
+    auditing.record(company, "invoice.imported", invoice, sentence, job="import", after=after)
     return invoice
 
 
@@ -72,7 +74,7 @@ def refresh_from_procore(invoice: Invoice, new: NewInvoice) -> None:
     """Write what the original says now over an invoice whose bill has not been sent."""
     before = {"number": invoice.number, "amount_due": str(invoice.amount_due), "lines": invoice.lines.count()}
     invoice.vendor = _vendor_from_procore(invoice.company, new)
-    for name in ("number", "invoice_date", "currency", "gross", "retainage", "amount_due", "approved_at"):
+    for name in ("number", "invoice_date", "currency", "gross", "retainage", "amount_due", "approved_at", "mismatch"):
         setattr(invoice, name, getattr(new, name))
     invoice.commitment, invoice.approved_by = new.commitment[:255], new.approved_by[:200]
     invoice.save()
@@ -83,6 +85,12 @@ def refresh_from_procore(invoice: Invoice, new: NewInvoice) -> None:
     auditing.record(
         invoice.company_id, "invoice.refreshed", invoice, sentence, job="import", before=before, after=after
     )
+
+
+def note_mismatch(invoice: Invoice, sentence: str) -> None:
+    """Two amounts that should be the same are not: the invoice's bill is held with this sentence."""
+    invoice.mismatch = sentence[:500]
+    invoice.save(update_fields=["mismatch"])
 
 
 def record_upload(
@@ -131,6 +139,7 @@ def _write(company: Company, new: NewInvoice, *, project: Project | None, vendor
         amount_due=new.amount_due,
         commitment=new.commitment[:255],
         memo=new.memo[:1000],
+        mismatch=new.mismatch[:500],
         approved_at=new.approved_at,
         approved_by=new.approved_by[:200],
         source_url=new.source_url,
@@ -165,11 +174,14 @@ def _cost_code(company: Company, line: NewLine) -> CostCode | None:
 
 
 def _vendor_from_procore(company: Company, new: NewInvoice) -> Vendor:
-    """By Procore's id: names change and two vendors may share one."""
+    """By Procore's id, which is unique within an environment: names change and two vendors may share one."""
     if new.vendor_procore_id is None:
         return _vendor_by_name(company, new.vendor_name)
     vendor, created = Vendor.objects.get_or_create(
-        company=company, procore_id=new.vendor_procore_id, defaults={"name": new.vendor_name[:255]}
+        company=company,
+        procore_environment=new.procore_environment,
+        procore_id=new.vendor_procore_id,
+        defaults={"name": new.vendor_name[:255]},
     )
     if not created and vendor.name != new.vendor_name[:255]:
         Vendor.objects.filter(pk=vendor.pk).update(name=new.vendor_name[:255])
@@ -187,6 +199,7 @@ def _project_from_procore(company: Company, new: NewInvoice) -> Project | None:
         return None
     project, _ = Project.objects.update_or_create(
         company=company,
+        procore_environment=new.procore_environment,
         procore_id=new.project_procore_id,
         defaults={"name": new.project_name[:255], "number": new.project_number[:60]},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ from procore_sync.models import ProcoreIntegration
 DEADLINE_SECONDS = 30.0
 EARLY = timedelta(minutes=5)
 PER_PAGE = 100
+STEADY_READS = 3
 FAR_AWAY = "2100-01-01T00:00:00Z"
 
 
@@ -44,9 +46,18 @@ class SignInRefused(ProcoreError):
 class Unavailable(ProcoreError):
     """No usable answer now; `wait` says when to ask again."""
 
-    def __init__(self, words: str, wait: timedelta = timedelta(seconds=15)) -> None:
+    def __init__(self, words: str, wait: timedelta = timedelta(seconds=15), *, is_pacing: bool = False) -> None:
         super().__init__(words)
         self.wait = wait
+        self.is_pacing = is_pacing
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A whole list. Where it is not complete, a row that is missing from it may well be there."""
+
+    rows: list[Mapping[str, Any]]
+    is_complete: bool
 
 
 class Procore:
@@ -55,8 +66,10 @@ class Procore:
     Every method raises one of the errors above. Procore: the header `Procore-Company-Id` is required on every call.
     """
 
-    def __init__(self, integration: ProcoreIntegration, subject: str = "") -> None:
+    def __init__(self, integration: ProcoreIntegration, subject: str = "", *, urgent: bool = True) -> None:
+        """`urgent` for webhooks and people: sweeps and backfills leave them a share of what Procore allows."""
         self._integration = integration
+        self._urgent = urgent
         self._hosts = settings.PROCORE_ENVIRONMENTS[integration.environment]
         recorder = auditing.call_recorder(integration.company_id, "procore", subject)
         self._session = http.session(recorder, deadline_seconds=DEADLINE_SECONDS)
@@ -71,14 +84,34 @@ class Procore:
     def projects(self) -> list[Mapping[str, Any]]:
         return self._pages("/rest/v1.0/projects", company_id=self._integration.procore_company_id)
 
+    def project(self, project_id: int) -> Mapping[str, Any]:
+        company_id = self._integration.procore_company_id
+        return self._object(self._get(f"/rest/v1.0/projects/{project_id}", company_id=company_id))
+
     def subcontractor_invoice(self, project_id: int, procore_id: int) -> Mapping[str, Any]:
         path = f"/rest/v1.1/requisitions/{procore_id}"
         return self._object(self._get(path, project_id=project_id, view="extended"))
 
     def changed_since(self, project_id: int, since: datetime) -> list[Mapping[str, Any]]:
-        """Subcontractor invoices changed at or after `since`. Procore: date filters are ranges and need both ends."""
-        changed = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}...{FAR_AWAY}"
-        return self._pages("/rest/v1.1/requisitions", project_id=project_id, **{"filters[updated_at]": changed})
+        """Subcontractor invoices changed at or after `since`."""
+        return self._pages(
+            "/rest/v1.1/requisitions", project_id=project_id, **{"filters[updated_at]": _changed_since(since)}
+        )
+
+    def all_subcontractor_invoices(self, project_id: int) -> Listed:
+        return self._steady_pages("/rest/v1.1/requisitions", project_id=project_id, view="extended")
+
+    def direct_cost(self, project_id: int, procore_id: int) -> Mapping[str, Any]:
+        return self._object(self._get(f"/rest/v1.1/projects/{project_id}/direct_costs/{procore_id}"))
+
+    def direct_costs_changed_since(self, project_id: int, since: datetime) -> list[Mapping[str, Any]]:
+        """Of any type and status: Procore has no filter for those."""
+        return self._pages(
+            f"/rest/v1.1/projects/{project_id}/direct_costs", **{"filters[updated_at]": _changed_since(since)}
+        )
+
+    def all_direct_costs(self, project_id: int) -> Listed:
+        return self._steady_pages(f"/rest/v1.1/projects/{project_id}/direct_costs")
 
     def subcontractor_invoice_lines(self, project_id: int, procore_id: int) -> list[Mapping[str, Any]]:
         """The G703 lines with retainage history. Procore: the only call with previous materials retainage."""
@@ -128,6 +161,25 @@ class Procore:
             if "next" not in response.links:
                 return rows
             page += 1
+
+    def _steady_pages(self, path: str, **params: Any) -> Listed:
+        """All rows of a list that may change while it is read: a row that moves to a page already read would be missed.
+
+        Read again until the list stood still, a few times at most; `is_complete` says whether it ever did.
+        """
+        rows: dict[Any, Mapping[str, Any]] = {}
+        for _ in range(STEADY_READS):
+            found: dict[Any, Mapping[str, Any]] = {}
+            totals, page, more = set(), 1, True
+            while more:
+                response = self._request("GET", path, params={**params, "page": page, "per_page": PER_PAGE})
+                found |= {row.get("id"): row for row in self._list(self._answer(response))}
+                totals.add(response.headers.get("Total"))
+                more, page = "next" in response.links, page + 1
+            rows |= found
+            if totals == {str(len(found))}:
+                return Listed(list(found.values()), is_complete=True)
+        return Listed(list(rows.values()), is_complete=False)
 
     def _request(self, method: str, path: str, **kwargs: Any) -> http.Response:
         response = self._once(method, path, self._token(), **kwargs)
@@ -196,6 +248,11 @@ class Procore:
         if self._integration.pk:
             self._integration.save(update_fields=["access_token", "access_expires_at"])
         return token
+
+
+def _changed_since(since: datetime) -> str:
+    """Procore: date filters are ranges and need both ends."""
+    return f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}...{FAR_AWAY}"
 
 
 def _raise_for(response: http.Response) -> None:

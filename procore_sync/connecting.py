@@ -57,7 +57,7 @@ def connect(company: Company, given: Credentials, *, user: User) -> ProcoreInteg
     row = _row(trial)
     row.client_id, row.client_secret = given.client_id, given.client_secret
     row.access_token, row.access_expires_at = "", None  # the old one belongs to the old credentials
-    row.service_user_id = me["id"] if isinstance(me.get("id"), int) else None
+    row.own_user_id = me["id"] if isinstance(me.get("id"), int) else None
     row.procore_company_name = names[given.procore_company_id][:255]
     _keep(row, user)
     check(row)

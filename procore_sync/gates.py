@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from procore_sync.records import DIRECT_COST, SUBCONTRACTOR_INVOICE
+
 GRACE = timedelta(minutes=2)
-OUR_MARK = "inbuild"
+
+# Shut ones among these are for a person to decide: listed under Review, and what was approved while the switch was on
+# is chosen there already.
+REVIEWABLE = ("mirroring", "switch", "quickbooks")
+PRESELECTED = ("switch", "quickbooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +33,21 @@ class Facts:
 
     found: bool
     kind: str
+    cost_type: str
     status: str
     status_words: str
     approved_statuses: frozenset[str]
     created_by_id: int | None
     service_user_id: int | None
-    origin_data: str
+    is_sent_by_us: bool
+    may_be_ours: bool
     approved_at: datetime | None
-    approval_is_certain: bool
+    approved_by: str
+    approval_source: str
+    latest_change_at: datetime | None
     periods: Sequence[Period]
     has_active_quickbooks: bool
+    chosen_by: str = ""
     zone: ZoneInfo = ZoneInfo("UTC")
 
 
@@ -47,7 +58,8 @@ class Gate:
     name: str
     question: str
     is_open: bool
-    reason: str
+    reason: str = ""
+    evidence: str = ""
     final: bool = False
 
 
@@ -59,6 +71,7 @@ def decide(facts: Facts) -> list[Gate]:
         _status(facts),
         _created_in_procore(facts),
         _mirroring(facts),
+        _switch(facts),
         _quickbooks(facts),
     ]
 
@@ -68,54 +81,92 @@ def first_shut(gates: Sequence[Gate]) -> Gate | None:
 
 
 def _found(facts: Facts) -> Gate:
-    reason = (
-        "" if facts.found else "Procore does not show this invoice to inBuild: it was deleted, or access is missing."
-    )
-    return Gate("found", "Is it in Procore?", facts.found, reason)
+    question = "Is it in Procore?"
+    if facts.found:
+        return Gate("found", question, True, evidence="Procore shows it to inBuild.")
+    reason = "Procore does not show this invoice to inBuild: it was deleted, or access is missing."
+    return Gate("found", question, False, reason)
 
 
 def _kind(facts: Facts) -> Gate:
-    is_open = facts.kind == "subcontractor_invoice"
-    return Gate(
-        "kind", "Is it a subcontractor invoice?", is_open, "" if is_open else "Only subcontractor invoices come.", True
-    )
+    question = "Is it a subcontractor invoice, or a direct cost of type invoice?"
+    if facts.kind == SUBCONTRACTOR_INVOICE:
+        return Gate("kind", question, True, evidence="It is a subcontractor invoice.")
+    if facts.kind == DIRECT_COST and facts.cost_type == "invoice":
+        return Gate("kind", question, True, evidence="It is a direct cost of type invoice.")
+    reason = f"It is a direct cost of type {facts.cost_type or 'unknown'}; only those of type invoice become bills."
+    return Gate("kind", question, False, reason, final=True)
 
 
 def _status(facts: Facts) -> Gate:
-    is_open = facts.status in facts.approved_statuses
-    reason = (
-        "" if is_open else f"It is {facts.status_words or 'without a status'} in Procore and comes once it is approved."
-    )
-    return Gate("status", "Is it approved?", is_open, reason)
+    question = "Is it approved?"
+    if facts.status in facts.approved_statuses:
+        return Gate("status", question, True, evidence=f"Its status is {facts.status_words}.")
+    if facts.status == "approved_as_noted":
+        reason = "It is Approved as Noted, and your company takes only Approved."
+    else:
+        reason = f"It is {facts.status_words or 'without a status'} in Procore and comes once it is approved."
+    return Gate("status", question, False, reason)
 
 
 def _created_in_procore(facts: Facts) -> Gate:
-    ours = facts.service_user_id is not None and facts.created_by_id == facts.service_user_id
-    marked = OUR_MARK in facts.origin_data.lower()
-    reason = "It was created by inBuild, so its bill comes from inBuild's own invoice." if ours or marked else ""
-    return Gate("created_in_procore", "Was it created in Procore?", not (ours or marked), reason, True)
+    question = "Was it created in Procore?"
+    by_our_user = facts.service_user_id is not None and facts.created_by_id == facts.service_user_id
+    if facts.is_sent_by_us or by_our_user:
+        reason = "It was created by inBuild, so its bill comes from inBuild's own invoice."
+        return Gate("created_in_procore", question, False, reason, final=True)
+    if facts.may_be_ours:
+        reason = "inBuild is just sending an invoice of this number to Procore, so it looks again in a moment."
+        return Gate("created_in_procore", question, False, reason)
+    who = f"Procore user {facts.created_by_id} created it" if facts.created_by_id else "Procore names no creator"
+    return Gate("created_in_procore", question, True, evidence=f"{who}, and inBuild never sent it.")
 
 
 def _mirroring(facts: Facts) -> Gate:
     question = "Was the switch on when it was approved?"
-    # Checked at creation as well: after off nothing new appears, whatever was under way.
-    is_on = any(period.ended_at is None for period in facts.periods)
+    if facts.chosen_by:
+        return Gate("mirroring", question, True, evidence=f"{facts.chosen_by} chose it under Review.")
+    if facts.approved_at is None and _only_changed_before(facts):
+        reason = (
+            f"It was approved before the switch was turned on: its last change in Procore was on "
+            f"{_when(facts, facts.latest_change_at)}."
+        )
+        return Gate("mirroring", question, False, reason, final=True)
     if facts.approved_at is None:
-        return Gate(
-            "mirroring", question, False, "Procore does not say when it was approved, so a person must decide.", True
-        )
-    on_then = any(period.holds(facts.approved_at) for period in facts.periods)
-    local = facts.approved_at.astimezone(facts.zone)
-    when = f"{local:%b %d, %Y, %H:%M %Z}" + ("" if facts.approval_is_certain else " (as first seen)")
-    if not on_then:
-        return Gate("mirroring", question, False, f"It was approved on {when}, when the switch was off.", True)
-    if not is_on:
-        return Gate(
-            "mirroring", question, False, f"It was approved on {when}, but the switch was off before it came.", True
-        )
-    return Gate("mirroring", question, True, "")
+        reason = "Procore does not say when it was approved, so a person must decide."
+        return Gate("mirroring", question, False, reason, final=True)
+    when = _when(facts, facts.approved_at) + ("" if facts.approval_source == "history" else " (as first seen)")
+    if not any(period.holds(facts.approved_at) for period in facts.periods):
+        reason = f"It was approved on {when}, when the switch was off."
+        return Gate("mirroring", question, False, reason, final=True)
+    by = f" by {facts.approved_by}" if facts.approved_by else ""
+    return Gate("mirroring", question, True, evidence=f"It was approved on {when}{by}, while the switch was on.")
+
+
+def _switch(facts: Facts) -> Gate:
+    """Checked at creation as well: after off nothing new appears, whatever was under way."""
+    question = "Is the switch on?"
+    if facts.chosen_by:
+        return Gate("switch", question, True, evidence=f"{facts.chosen_by} chose it under Review.")
+    now = next((period for period in facts.periods if period.ended_at is None), None)
+    if now is not None:
+        return Gate("switch", question, True, evidence=f"It is on since {_when(facts, now.started_at)}.")
+    when = f"It was approved on {_when(facts, facts.approved_at)}, but the" if facts.approved_at else "The"
+    return Gate("switch", question, False, f"{when} switch was off before it came.", final=True)
 
 
 def _quickbooks(facts: Facts) -> Gate:
-    reason = "" if facts.has_active_quickbooks else "No QuickBooks was connected when it was approved."
-    return Gate("quickbooks", "Is QuickBooks connected?", facts.has_active_quickbooks, reason, True)
+    question = "Is QuickBooks connected?"
+    if facts.has_active_quickbooks:
+        return Gate("quickbooks", question, True, evidence="QuickBooks is connected.")
+    return Gate("quickbooks", question, False, "No QuickBooks was connected when it was approved.", final=True)
+
+
+def _only_changed_before(facts: Facts) -> bool:
+    """Approving changes the record, so what did not change since the switch went on was approved before."""
+    latest = facts.latest_change_at
+    return latest is not None and all(latest < period.started_at - GRACE for period in facts.periods)
+
+
+def _when(facts: Facts, moment: datetime | None) -> str:
+    return f"{moment.astimezone(facts.zone):%b %d, %Y, %H:%M %Z}" if moment else ""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Least, Now
@@ -21,74 +20,23 @@ from inbuild.faultpoints import faultpoint
 from inbuild.queue import backoff, database_now, mine, ring
 from invoices import recording
 from invoices.models import Invoice
-from procore_sync import gates, mirroring, reading
-from procore_sync.client import NotFound, Procore, ProcoreError, SignInRefused, Unavailable
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, WebhookDelivery
-from procore_sync.reading import Approval, Line, SubcontractorInvoice, Unreadable
+from procore_sync import attaching, echo, following, gates, mirroring, records
+from procore_sync.bells import IMPORT_DUE
+from procore_sync.client import ProcoreError, SignInRefused, Unavailable
+from procore_sync.fetching import Fetched, fetch
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, SentInvoice
+from procore_sync.reading import Unreadable
+from procore_sync.records import Record
 
-IMPORT_DUE = "procore_sync.import_due"
 STALE_READS = 5
 BEHIND = timedelta(seconds=2)
 BEHIND_READS = 3
 WHILE_SENDING = timedelta(seconds=5)
-RESOURCES = {reading.SUBCONTRACTOR_INVOICES: ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE}
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What Procore shows now; `invoice` None when it shows nothing."""
-
-    invoice: SubcontractorInvoice | None
-    lines: tuple[Line, ...] = ()
-    approval: Approval | None = None
+LOOK_FOR_OURS = timedelta(seconds=10)
 
 
 class Taken(Exception):
     """Another worker has this row by now; our result is dropped."""
-
-
-def absorb(delivery: WebhookDelivery) -> None:
-    """Turn one delivery into a hint on its invoice. What it says is not believed, only that something happened."""
-    outcome, reason, seen = _understood(delivery)
-    with transaction.atomic(durable=True):
-        facts: dict[str, Any] = {"outcome": outcome, "reason": reason, "next_at": None, "lease_until": None}
-        if seen is not None:
-            facts |= {
-                "kind": seen.resource,
-                "procore_id": seen.procore_id,
-                "project_id": seen.project_id,
-                "event": seen.reason,
-            }
-        if not mine(delivery).update(**facts):
-            raise Taken
-        integration = delivery.integration
-        ProcoreIntegration.objects.filter(pk=integration.pk).update(last_delivery_at=delivery.received_at)
-        if outcome == WebhookDelivery.Outcome.DONE and seen is not None and seen.project_id is not None:
-            ProcoreInvoice.hint(
-                integration,
-                kind=RESOURCES[seen.resource.lower()],
-                procore_id=seen.procore_id,
-                project_id=seen.project_id,
-                told_at=seen.at,
-            )
-
-
-def _understood(delivery: WebhookDelivery) -> tuple[str, str, reading.Event | None]:
-    try:
-        seen = reading.event(bytes(delivery.body))
-    except Unreadable as exc:
-        return (
-            WebhookDelivery.Outcome.DEAD,
-            f"A message from Procore could not be read. {exc} Nothing was changed.",
-            None,
-        )
-    if seen.company_id != delivery.integration.procore_company_id:
-        return WebhookDelivery.Outcome.IGNORED, "It is about another company of Procore's.", seen
-    if seen.resource.lower() not in RESOURCES:
-        return WebhookDelivery.Outcome.IGNORED, f"inBuild does not follow {seen.resource}.", seen
-    if seen.project_id is None:
-        return WebhookDelivery.Outcome.DEAD, "A message from Procore named no project. Nothing was changed.", seen
-    return WebhookDelivery.Outcome.DONE, "", seen
 
 
 def look_again(invoice: Invoice) -> None:
@@ -107,12 +55,12 @@ def ask_again(row: ProcoreInvoice) -> None:
 def work(row: ProcoreInvoice) -> None:
     """Bring one invoice up to date with Procore. Raises Taken."""
     try:
-        fetched = _fetch(row)
+        fetched = fetch(row)
     except Unavailable as exc:
-        _wait(row, max(exc.wait, backoff(row.failures)), str(exc))
+        _wait(row, exc.wait if exc.is_pacing else max(exc.wait, backoff(row.failures)), str(exc))
         return
     except SignInRefused as exc:
-        _needs_reconnect(row.integration, str(exc))
+        row.integration.needs_reconnect(str(exc))
         _wait(row, timedelta(minutes=15), str(exc))
         return
     except ProcoreError as exc:
@@ -126,26 +74,6 @@ def work(row: ProcoreInvoice) -> None:
     faultpoint("import.after_commit")
 
 
-def _fetch(row: ProcoreInvoice) -> Fetched:
-    procore = Procore(row.integration, f"procore_invoice:{row.pk}")
-    try:
-        data = procore.subcontractor_invoice(row.project_id, row.procore_id)
-        invoice = reading.subcontractor_invoice(data)
-        if (invoice.procore_id, invoice.project_id) != (row.procore_id, row.project_id):
-            raise Unreadable("It is not the invoice that was asked for.")
-        if not invoice.is_approved:
-            return Fetched(invoice)
-    except NotFound:
-        return Fetched(None)
-    try:
-        detail = procore.subcontractor_invoice_lines(row.project_id, row.procore_id)
-        history = procore.change_history(row.project_id, row.procore_id)
-    except NotFound as exc:
-        # The invoice itself is there, so this is a missing permission or a moment's confusion, not a deletion.
-        raise Unavailable("Procore shows the invoice but not its lines or history. inBuild tries again.") from exc
-    return Fetched(invoice, reading.lines(detail, data.get("items")), reading.approval(history))
-
-
 def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
     """Remember, ask the gates, and import if all are open: one transaction under the lock on the integration."""
     with transaction.atomic(durable=True):
@@ -157,25 +85,32 @@ def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
         if _is_older_than_known(fresh, fetched):
             _look_again_soon(fresh)
             return
-        _observe(fresh, fetched)
-        settled = True
-        if fresh.invoice_id is None:
-            _import_if_open(fresh, integration, fetched)
-        else:
-            settled = _follow(fresh, integration, fetched)
+        _observe(fresh, integration, fetched)
+        next_look = _act(fresh, integration, fetched)
         faultpoint("import.before_commit")
         if fresh.wanted != row.wanted:
-            _finish(fresh, next_at=Now())
+            _finish(fresh, next_at=Now(), priority=fresh.priority)
         elif _is_behind_the_event(fresh, fetched):
             _look_again_soon(fresh)
-        elif not settled:
-            _finish(fresh, next_at=Now() + WHILE_SENDING)
         else:
-            _finish(fresh, next_at=None)
+            _finish(fresh, next_at=Now() + next_look if next_look else None)
 
 
-def _finish(row: ProcoreInvoice, *, next_at: Any) -> None:
-    mine(row).update(lease_until=None, failures=0, stale_looks=0, next_at=next_at)
+def _act(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> timedelta | None:
+    """Import, or follow what was imported or sent; says when to look again by itself, if at all."""
+    sent = echo.find(row, fetched.record) if fetched.record else None
+    if row.invoice_id is not None:
+        return None if following.follow(row, integration, fetched) else WHILE_SENDING
+    shut = _import_if_open(row, integration, fetched, sent)
+    if sent is not None:
+        _follow_sent(sent, row, fetched)
+    elif shut is not None and shut.name == "created_in_procore" and not shut.final:
+        return LOOK_FOR_OURS
+    return None
+
+
+def _finish(row: ProcoreInvoice, *, next_at: Any, priority: int = ProcoreInvoice.Priority.LATER) -> None:
+    mine(row).update(lease_until=None, failures=0, stale_looks=0, next_at=next_at, priority=priority)
 
 
 def _look_again_soon(row: ProcoreInvoice) -> None:
@@ -192,15 +127,15 @@ def _is_behind_the_event(row: ProcoreInvoice, fetched: Fetched) -> bool:
     """
     if row.stale_looks >= BEHIND_READS:
         return False
-    if fetched.invoice is None:
+    if fetched.record is None:
         return True
-    seen, told = fetched.invoice.updated_at, row.told_at
+    seen, told = fetched.record.updated_at, row.told_at
     return seen is not None and told is not None and seen < told - BEHIND
 
 
 def _is_older_than_known(row: ProcoreInvoice, fetched: Fetched) -> bool:
     """A reading from before the last one, as a cache may give it: ask again, but not for ever."""
-    seen = fetched.invoice.updated_at if fetched.invoice else None
+    seen = fetched.record.updated_at if fetched.record else None
     known = row.source_updated_at
     return seen is not None and known is not None and seen < known and row.stale_looks < STALE_READS
 
@@ -213,74 +148,129 @@ def _locked(integration_id: int) -> ProcoreIntegration:
     return found[0]
 
 
-def _observe(row: ProcoreInvoice, fetched: Fetched) -> None:
-    now = database_now()
-    invoice = fetched.invoice
-    if invoice is None:
+def _observe(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> None:
+    now, record = database_now(), fetched.record
+    if record is None:
         row.remember(status="")
         return
-    facts: dict[str, Any] = {
-        "status": invoice.status[:40],
-        "source_updated_at": invoice.updated_at,
-        "snapshot": _json(asdict(invoice)) | {"lines": [_json(asdict(line)) for line in fetched.lines]},
+    facts: dict[str, Any] = header_facts(record) | {
+        "source_updated_at": record.updated_at,
+        "snapshot": _snapshot(fetched),
     }
-    if invoice.is_approved:
-        facts |= _approval_facts(row, fetched.approval, now)
+    if record.is_approved:
+        facts |= _approval_facts(row, integration, fetched, now)
     else:
-        facts |= {"seen_unapproved_at": now, "first_seen_approved_at": None, "approved_at": None, "approved_by": ""}
+        facts |= unapproved_facts(now)
     row.remember(**facts)
 
 
-def _approval_facts(row: ProcoreInvoice, approval: Approval | None, now: datetime) -> dict[str, Any]:
-    """The history's word; else the moment it was first seen approved, if it had been seen unapproved before."""
+def header_facts(record: Record) -> dict[str, Any]:
+    """What lists show of an invoice that is not imported."""
+    return {
+        "status": record.status[:40],
+        "number": record.number,
+        "vendor_name": record.vendor_name,
+        "billing_date": record.billing_date,
+        "amount_due": record.amount_due,
+        "created_in_procore_at": record.created_at,
+    }
+
+
+def unapproved_facts(now: datetime) -> dict[str, Any]:
+    return {
+        "seen_unapproved_at": now,
+        "first_seen_approved_at": None,
+        "approved_at": None,
+        "approved_by": "",
+        "approval_source": "",
+    }
+
+
+def _approval_facts(
+    row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched, now: datetime
+) -> dict[str, Any]:
+    """The history's word; else the moment it was first seen approved, where one period holds all of the time in which
+    it must have been approved: since it was last seen unapproved, or since it was created."""
     first_seen = row.first_seen_approved_at or now
-    if approval is not None:
-        return {"first_seen_approved_at": first_seen, "approved_at": approval.at, "approved_by": approval.by[:200]}
-    return {"first_seen_approved_at": first_seen, "approved_at": first_seen if row.seen_unapproved_at else None}
+    facts: dict[str, Any] = {"first_seen_approved_at": first_seen, "approved_at": None, "approved_by": ""}
+    if fetched.approval is not None:
+        source = ProcoreInvoice.ApprovalSource.HISTORY
+        facts |= {"approved_at": fetched.approval.at, "approved_by": fetched.approval.by[:200]}
+        return facts | {"approval_source": source}
+    for since, source in (
+        (row.seen_unapproved_at, ProcoreInvoice.ApprovalSource.FIRST_SEEN),
+        (row.created_in_procore_at, ProcoreInvoice.ApprovalSource.CREATED),
+    ):
+        if since and any(period.holds(since) and period.holds(first_seen) for period in mirroring.periods(integration)):
+            return facts | {"approved_at": first_seen, "approval_source": source}
+    return facts | {"approval_source": ""}
 
 
-def facts_for_gates(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> gates.Facts:
-    invoice = fetched.invoice
+def facts_for_gates(
+    row: ProcoreInvoice,
+    integration: ProcoreIntegration,
+    record: Record | None,
+    sent: SentInvoice | None,
+    periods: Sequence[gates.Period] | None = None,
+) -> gates.Facts:
+    """Everything the gates look at; also what the page *Why isn't it in QuickBooks?* asks them with."""
+    counts = records.APPROVED if integration.approved_as_noted_counts else records.APPROVED - {"approved_as_noted"}
     return gates.Facts(
-        found=invoice is not None,
+        found=record is not None,
         kind=row.kind,
+        cost_type=record.cost_type if record else "",
         status=row.status,
         status_words=row.status_words,
-        approved_statuses=reading.APPROVED,
-        created_by_id=invoice.created_by_id if invoice else None,
+        approved_statuses=counts,
+        created_by_id=(record.created_by_id if record else None) or row.creator_told,
         service_user_id=integration.service_user_id,
-        origin_data=invoice.origin_data if invoice else "",
+        is_sent_by_us=sent is not None,
+        may_be_ours=record is not None and sent is None and echo.may_be(row, record),
         approved_at=row.approved_at,
-        approval_is_certain=fetched.approval is not None,
-        periods=mirroring.periods(integration),
+        approved_by=row.approved_by,
+        approval_source=row.approval_source,
+        latest_change_at=row.source_updated_at,
+        periods=mirroring.periods(integration) if periods is None else periods,
         has_active_quickbooks=Integration.active(row.company_id).exists(),
+        chosen_by=str(row.backfill.by) if row.backfill else "",
         zone=ZoneInfo(row.company.time_zone),
     )
 
 
-def _import_if_open(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> None:
-    shut = gates.first_shut(gates.decide(facts_for_gates(row, integration, fetched)))
-    if shut is not None or fetched.invoice is None:
-        _not_imported(row, shut)
-        return
-    invoice = recording.record_from_procore(row.company, _new_invoice(row, integration, fetched.invoice, fetched.lines))
+def _import_if_open(
+    row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched, sent: SentInvoice | None
+) -> gates.Gate | None:
+    """Import when every gate is open; returns the first shut one."""
+    answers = gates.decide(facts_for_gates(row, integration, fetched.record, sent))
+    row.remember(evidence=[asdict(gate) for gate in answers])
+    shut = gates.first_shut(answers)
+    if shut is not None or fetched.record is None:
+        not_imported(row, shut)
+        return shut
+    invoice = recording.record_from_procore(
+        row.company, following.new_invoice(row, integration, fetched), evidence=[gate.evidence for gate in answers]
+    )
     posting.release(invoice)
     row.remember(
         invoice=invoice,
         decision=ProcoreInvoice.Decision.IMPORTED,
         gate="",
         reason="",
-        fingerprint=reading.fingerprint(fetched.invoice, fetched.lines),
+        fingerprint=fetched.fingerprint,
+        imported=row.snapshot,
     )
+    attaching.expect(row, fetched.record)
+    return None
 
 
-def _not_imported(row: ProcoreInvoice, shut: gates.Gate | None) -> None:
+def not_imported(row: ProcoreInvoice, shut: gates.Gate | None) -> None:
+    """Write down why an invoice does not come; said once, not at every look."""
     decision = ProcoreInvoice.Decision.SKIPPED if shut and shut.final else ProcoreInvoice.Decision.WAITING
     gate, reason = (shut.name, shut.reason) if shut else ("found", "")
-    if (row.decision, row.gate, row.reason) == (decision, gate, reason):
+    if (row.decision, row.gate, row.reason) == (decision, gate, reason[:500]):
         return
     before = {"decision": row.decision, "gate": row.gate}
-    row.remember(decision=decision, gate=gate, reason=reason)
+    row.remember(decision=decision, gate=gate, reason=reason[:500])
     auditing.record(
         row.company_id,
         f"procore_invoice.{decision}",
@@ -292,76 +282,27 @@ def _not_imported(row: ProcoreInvoice, shut: gates.Gate | None) -> None:
     )
 
 
-def _follow(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> bool:
-    """An imported invoice changed in Procore: take the change over while nothing was sent, else only say so.
-
-    False when its bill is under way just now, so that it is not known yet which of the two it will be.
-    """
-    invoice = row.invoice
-    if invoice is None:
-        return True
-    now = _source_state(row, fetched)
-    refreshed = False
-    if now == Invoice.SourceState.CHANGED and fetched.invoice is not None and posting.can_still_change(invoice):
-        recording.refresh_from_procore(invoice, _new_invoice(row, integration, fetched.invoice, fetched.lines))
-        row.remember(fingerprint=reading.fingerprint(fetched.invoice, fetched.lines))
-        now, refreshed = Invoice.SourceState.AS_IMPORTED, True
-    if invoice.observe_source(now):
-        sentence = "As imported again" if now == Invoice.SourceState.AS_IMPORTED else Invoice.SourceState(now).label
-        company = row.company_id
-        auditing.record(company, "invoice.source_changed", invoice, sentence, job="import", after={"source_state": now})
-        refreshed = True
-    if refreshed:
-        posting.source_changed(invoice)
-    return now != Invoice.SourceState.CHANGED or posting.is_in_books(invoice)
-
-
-def _source_state(row: ProcoreInvoice, fetched: Fetched) -> Invoice.SourceState:
-    if fetched.invoice is None:
-        return Invoice.SourceState.DELETED
-    if not fetched.invoice.is_approved:
-        return Invoice.SourceState.NO_LONGER_APPROVED
-    if reading.fingerprint(fetched.invoice, fetched.lines) != row.fingerprint:
-        return Invoice.SourceState.CHANGED
-    return Invoice.SourceState.AS_IMPORTED
-
-
-def _new_invoice(
-    row: ProcoreInvoice, integration: ProcoreIntegration, seen: SubcontractorInvoice, lines: Sequence[Line]
-) -> recording.NewInvoice:
-    project = ProcoreProject.objects.filter(integration=integration, procore_id=row.project_id).first()
-    retainage = sum((line.retainage for line in lines), Decimal(0))
-    return recording.NewInvoice(
-        vendor_name=seen.vendor_name,
-        vendor_procore_id=seen.vendor_id,
-        number=seen.number,
-        invoice_date=seen.billing_date,
-        currency=seen.currency,
-        gross=sum((line.gross for line in lines), Decimal(0)),
-        retainage=retainage,
-        amount_due=seen.current_payment_due,
-        lines=tuple(
-            recording.NewLine(line.description, line.gross, line.retainage, line.cost_code, line.cost_code_name)
-            for line in lines
-        ),
-        project_procore_id=row.project_id,
-        project_name=project.name if project else f"Procore project {row.project_id}",
-        project_number=project.number if project else "",
-        commitment=seen.commitment,
-        approved_at=row.approved_at,
-        approved_by=row.approved_by,
-        source_url=source_url(integration, seen),
-    )
-
-
-def source_url(integration: ProcoreIntegration, seen: SubcontractorInvoice) -> str:
-    """The invoice's page in Procore. Procore: side panel view keys, commitments.requisitions.detail."""
-    if seen.commitment_id is None:
-        return ""
-    purchase_order = seen.commitment_type == "PurchaseOrderContract"
-    tool = "purchase_order_contracts" if purchase_order else "work_order_contracts"
-    ui = settings.PROCORE_ENVIRONMENTS[integration.environment]["ui"]
-    return f"{ui}/{seen.project_id}/project/commitments/{tool}/{seen.commitment_id}/requisitions/{seen.procore_id}"
+def _follow_sent(sent: SentInvoice, row: ProcoreInvoice, fetched: Fetched) -> None:
+    """One of ours in Procore: its status is followed, and its approval there releases inBuild's own invoice, once."""
+    record = fetched.record
+    if record is None:
+        return
+    sent.found(procore_id=row.procore_id, status=record.status)
+    invoice = sent.invoice
+    if record.is_approved and invoice.state == Invoice.State.SUBMITTED:
+        if record.amount_due != invoice.amount_due:
+            recording.note_mismatch(
+                invoice,
+                f"Procore approved {record.amount_due:,.2f}, the invoice in inBuild says {invoice.amount_due:,.2f}.",
+            )
+        invoice.approve_in_procore(at=row.approved_at or database_now(), by=row.approved_by)
+        posting.release(invoice)
+        return
+    if invoice.state == Invoice.State.APPROVED:
+        now = Invoice.SourceState.AS_IMPORTED if record.is_approved else Invoice.SourceState.NO_LONGER_APPROVED
+        if invoice.observe_source(now):
+            auditing.record(row.company_id, "invoice.source_changed", invoice, now.label, job="import")
+            posting.source_changed(invoice)
 
 
 def _wait(row: ProcoreInvoice, wait: timedelta, reason: str) -> None:
@@ -384,12 +325,20 @@ def _set_aside(row: ProcoreInvoice, reason: str) -> None:
         mine(fresh).update(lease_until=None, next_at=None if done else Now())
 
 
-def _needs_reconnect(integration: ProcoreIntegration, words: str) -> None:
-    with transaction.atomic():
-        rows = ProcoreIntegration.objects.filter(pk=integration.pk, state=ProcoreIntegration.State.CONNECTED)
-        if rows.update(state=ProcoreIntegration.State.NEEDS_RECONNECT, check_result=words[:500]):
-            auditing.record(integration.company_id, "procore.needs_reconnect", integration, words, job="import")
+def _snapshot(fetched: Fetched) -> dict[str, Any]:
+    """What pages show side by side. Links to files are left out: they are signed anew at every reading."""
+    if fetched.record is None:
+        return {}
+    facts = asdict(fetched.record) | {"files": [file.name for file in fetched.record.files]}
+    found: dict[str, Any] = _plain(facts)
+    return found | {
+        "lines": [_plain(asdict(line)) for line in fetched.lines],
+        "mismatch": fetched.mismatch,
+        "fingerprint": fetched.fingerprint,
+    }
 
 
-def _json(facts: dict[str, Any]) -> dict[str, Any]:
-    return {name: value if isinstance(value, int | None) else str(value) for name, value in facts.items()}
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return str(value) if isinstance(value, Decimal | date | datetime) else value

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from accounting.models import Integration
 from companies import auditing
 from companies.models import User
+from inbuild.queue import ring
+from procore_sync.bells import IMPORT_DUE
 from procore_sync.gates import Period
-from procore_sync.models import MirroringPeriod, ProcoreIntegration
+from procore_sync.models import MirroringPeriod, ProcoreIntegration, ProcoreInvoice
 
 NEEDS_QUICKBOOKS = "Connect QuickBooks first: without an active QuickBooks integration there is nowhere to sync to."
 
@@ -49,9 +52,18 @@ def set_to(integration: ProcoreIntegration, wanted: bool, *, user: User) -> None
                 raise CannotSwitch(NEEDS_QUICKBOOKS)
             MirroringPeriod.objects.create(company_id=row.company_id, integration=row, started_by=user)
             _audit(row, "on", user)
+            _look_at_everything(row)
         elif not wanted and period is not None:
             MirroringPeriod.objects.filter(pk=period.pk).update(ended_at=Now(), ended_by=user)
             _audit(row, "off", user)
+
+
+def _look_at_everything(integration: ProcoreIntegration) -> None:
+    """Note which invoices are unapproved at this moment, and take up what was approved while it was on before."""
+    integration.compare_soon()
+    late = ProcoreInvoice.objects.filter(integration=integration, invoice=None, gate="switch")
+    late.update(wanted=F("wanted") + 1, next_at=Now())
+    ring(IMPORT_DUE, integration.company_id)
 
 
 def periods(integration: ProcoreIntegration) -> list[Period]:

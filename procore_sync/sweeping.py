@@ -2,71 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Least, Now
 
 from inbuild.queue import backoff, database_now, mine, ring
-from procore_sync import mirroring, reading
-from procore_sync.client import Procore, ProcoreError
-from procore_sync.importing import IMPORT_DUE
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
+from procore_sync import comparing, mirroring, reading
+from procore_sync.bells import IMPORT_DUE
+from procore_sync.client import Forbidden, NotFound, Procore, ProcoreError, SignInRefused, Unavailable
+from procore_sync.models import ProcoreInvoice, ProcoreProject
 
-SWEEP_DUE = "procore_sync.sweep_due"
 OVERLAP = timedelta(minutes=30)
 FIRST_LOOK_BACK = timedelta(days=1)
-KIND = ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE
+NO_DIRECT_COSTS = (
+    "inBuild cannot read direct costs here: the tool is switched off in this project, or the permission is missing."
+)
+SOON = ProcoreInvoice.Priority.LATER
+Changed = list[tuple[str, int, datetime | None]]
 
 
 def sweep(project: ProcoreProject) -> int:
     """Hint at every invoice of one project that changed since the last sweep; returns how many.
 
     The cursor is the latest change Procore has told of, by Procore's own clock, and it moves only when the whole list
-    was read and its hints are committed.
+    was read and its hints are committed. When it is due, everything is compared as well.
     """
-    if not _wanted(project.integration):
+    if project.integration.state != project.integration.State.CONNECTED:
         _finish(project)
         return 0
-    since = project.swept_until - OVERLAP if project.swept_until else database_now() - FIRST_LOOK_BACK
+    procore = Procore(project.integration, f"sweep:{project.pk}", urgent=False)
     try:
-        rows = Procore(project.integration, f"sweep:{project.pk}").changed_since(project.procore_id, since)
+        hinted = comparing.compare(project, procore) if _compare_is_due(project) else 0
+        hinted += _changes(project, procore)
     except ProcoreError as exc:
-        wait = max(backoff(project.failures), timedelta(seconds=settings.SWEEP_PROJECT_SECONDS))
-        problem = str(exc)[:300]
-        mine(project).update(
-            next_at=Now() + wait, lease_until=None, failures=Least(F("failures") + 1, 1000), problem=problem
-        )
+        _failed(project, exc)
         return 0
-    changed = [row for row in map(reading.listed, rows) if row is not None]
-    with transaction.atomic(durable=True):
-        hinted = _hint_at(project, changed)
-        latest = max((at for _, at in changed if at), default=project.swept_until)
-        _finish(project, swept_until=latest, swept_at=Now(), problem="")
     if hinted:
         ring(IMPORT_DUE, project.company_id)
     return hinted
 
 
-def _wanted(integration: ProcoreIntegration) -> bool:
-    return integration.state == ProcoreIntegration.State.CONNECTED and mirroring.is_on(integration)
+def _changes(project: ProcoreProject, procore: Procore) -> int:
+    if not _wanted(project):
+        _finish(project)
+        return 0
+    since = project.swept_until - OVERLAP if project.swept_until else database_now() - FIRST_LOOK_BACK
+    invoices = procore.changed_since(project.procore_id, since)
+    direct_costs, problem = _direct_costs_since(project, procore, since)
+    changed = [
+        *_listed(ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE, invoices),
+        *_listed(ProcoreInvoice.Kind.DIRECT_COST, direct_costs),
+    ]
+    with transaction.atomic(durable=True):
+        hinted = _hint_at(project, changed)
+        latest = max((at for _, _, at in changed if at), default=project.swept_until)
+        _finish(project, swept_until=latest, swept_at=Now(), problem="", direct_costs_problem=problem)
+    return hinted
 
 
-def _hint_at(project: ProcoreProject, changed: list[tuple[int, datetime | None]]) -> int:
+def _direct_costs_since(
+    project: ProcoreProject, procore: Procore, since: datetime
+) -> tuple[list[Mapping[str, Any]], str]:
+    """A project may have the tool switched off, which must not keep its subcontractor invoices away."""
+    try:
+        return procore.direct_costs_changed_since(project.procore_id, since), ""
+    except (Forbidden, NotFound):
+        return [], NO_DIRECT_COSTS
+
+
+def _listed(kind: str, rows: Iterable[Mapping[str, Any]]) -> Changed:
+    """Kind, id and time of the last change of every row that has an id."""
+    found: Changed = []
+    for row in rows:
+        with suppress(reading.Unreadable):
+            found.append((kind, reading.an_id(row.get("id"), "id"), reading.a_moment(row.get("updated_at"))))
+    return found
+
+
+def _wanted(project: ProcoreProject) -> bool:
+    """While the switch is on; after that only where something imported or sent is still to be followed."""
+    if mirroring.is_on(project.integration):
+        return True
+    followed = ProcoreInvoice.objects.filter(integration=project.integration, project_id=project.procore_id)
+    sent = project.integration.sent_invoices.filter(project_id=project.procore_id)
+    return followed.filter(invoice__isnull=False).exists() or sent.exists()
+
+
+def _compare_is_due(project: ProcoreProject) -> bool:
+    rows = ProcoreProject.objects.filter(pk=project.pk)
+    return rows.filter(Q(compare_due_at=None) | Q(compare_due_at__lte=Now())).exists()
+
+
+def _hint_at(project: ProcoreProject, changed: Changed) -> int:
     """Only at what is new to us: the overlap and our own webhooks have shown most of it already."""
     rows = ProcoreInvoice.objects.filter(
-        integration=project.integration, kind=KIND, procore_id__in=[procore_id for procore_id, _ in changed]
+        integration=project.integration, procore_id__in=[procore_id for _, procore_id, _ in changed]
     )
-    known = dict(rows.values_list("procore_id", "source_updated_at"))
+    known = {
+        (kind, procore_id): max((at for at in times if at), default=None)
+        for kind, procore_id, *times in rows.values_list("kind", "procore_id", "source_updated_at", "told_at")
+    }
     hinted = 0
-    for procore_id, at in changed:
-        seen = known.get(procore_id)
+    for kind, procore_id, at in changed:
+        seen = known.get((kind, procore_id))
         if seen is None or at is None or at > seen:
             ProcoreInvoice.hint(
-                project.integration, kind=KIND, procore_id=procore_id, project_id=project.procore_id, told_at=at
+                project.integration,
+                kind=kind,
+                procore_id=procore_id,
+                project_id=project.procore_id,
+                told_at=at,
+                priority=SOON,
             )
             hinted += 1
     return hinted
@@ -75,3 +127,18 @@ def _hint_at(project: ProcoreProject, changed: list[tuple[int, datetime | None]]
 def _finish(project: ProcoreProject, **facts: Any) -> None:
     every = timedelta(seconds=settings.SWEEP_PROJECT_SECONDS)
     mine(project).update(next_at=Now() + every, lease_until=None, failures=0, **facts)
+
+
+def _failed(project: ProcoreProject, why: ProcoreError) -> None:
+    if isinstance(why, Unavailable) and why.is_pacing:
+        mine(project).update(next_at=Now() + why.wait, lease_until=None)
+        return
+    if isinstance(why, SignInRefused):
+        project.integration.needs_reconnect(str(why))
+    wait = max(backoff(project.failures), timedelta(seconds=settings.SWEEP_PROJECT_SECONDS))
+    mine(project).update(
+        next_at=Now() + wait,
+        lease_until=None,
+        failures=Least(F("failures") + 1, 1000),
+        problem=f"{project}: {why}"[:300],
+    )

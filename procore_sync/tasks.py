@@ -14,8 +14,8 @@ from django.db.models.functions import Least, Now
 
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
-from procore_sync import importing, sweeping
-from procore_sync.importing import IMPORT_DUE
+from procore_sync import absorbing, importing, sweeping
+from procore_sync.bells import IMPORT_DUE, SWEEP_DUE
 from procore_sync.models import ProcoreInvoice, ProcoreProject, WebhookDelivery
 
 log = structlog.get_logger("procore_sync.tasks")
@@ -34,11 +34,11 @@ def import_due(*, company_id: int, **_: object) -> None:
     )
 
 
-@shared_task(name=sweeping.SWEEP_DUE)
+@shared_task(name=SWEEP_DUE)
 def sweep_due(*, company_id: int, **_: object) -> None:
     """Sweep the projects of one company whose turn it is."""
     queue.drain(
-        sweeping.SWEEP_DUE,
+        SWEEP_DUE,
         company_id,
         work_one=lambda: _sweep_one(company_id),
         anything_due=lambda: queue.due(ProcoreProject, company_id).exists(),
@@ -47,15 +47,29 @@ def sweep_due(*, company_id: int, **_: object) -> None:
 
 def _sweep_one(company_id: int) -> bool:
     taken = queue.take_due(ProcoreProject, company_id, lease=_lease())
-    if taken:
-        sweeping.sweep(taken[0])
-    return bool(taken)
+    if not taken:
+        return False
+    project = taken[0]
+    try:
+        sweeping.sweep(project)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("a sweep was parked", project=project.pk, reference=reference)
+        queue.mine(project).update(
+            next_at=Now() + queue.backoff(project.failures),
+            lease_until=None,
+            failures=Least(F("failures") + 1, 1000),
+            problem=f"Something failed on our side while looking for changes. Reference {reference}.",
+        )
+    return True
 
 
 @shared_task(name="procore_sync.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company with due work: what makes a lost message cost only time."""
-    queue.ring_for_due(sweeping.SWEEP_DUE, ProcoreProject)
+    queue.ring_for_due(SWEEP_DUE, ProcoreProject)
     queue.ring_for_due(IMPORT_DUE, WebhookDelivery)
     queue.ring_for_due(IMPORT_DUE, ProcoreInvoice)
 
@@ -69,7 +83,7 @@ def _absorb_some(company_id: int) -> bool:
     deliveries = queue.take_due(WebhookDelivery, company_id, lease=_lease(), limit=50)
     for delivery in deliveries:
         try:
-            importing.absorb(delivery)
+            absorbing.absorb(delivery)
         except importing.Taken:
             log.info("a delivery went on elsewhere", delivery=delivery.pk)
         except (OperationalError, InterfaceError):
@@ -83,7 +97,7 @@ def _absorb_some(company_id: int) -> bool:
 
 
 def _import_one(company_id: int) -> bool:
-    taken = queue.take_due(ProcoreInvoice, company_id, lease=_lease())
+    taken = queue.take_due(ProcoreInvoice, company_id, lease=_lease(), first_by=("priority",))
     if not taken:
         return False
     row = taken[0]

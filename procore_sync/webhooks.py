@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from inbuild.faultpoints import faultpoint
 from inbuild.queue import ring
 from procore_sync import reading
-from procore_sync.importing import IMPORT_DUE
+from procore_sync.bells import IMPORT_DUE
 from procore_sync.models import ProcoreIntegration
 
 log = structlog.get_logger("procore_sync.webhooks")

@@ -43,6 +43,8 @@ def _source(invoice: Invoice) -> Hold | None:
 
 
 def _sums(invoice: Invoice) -> Hold | None:
+    if invoice.mismatch:
+        return Hold("amounts", {"mismatch": invoice.mismatch})
     lines = invoice.lines.values_list("gross", "retainage")
     wrong = amounts.first_mismatch(
         gross=invoice.gross, retainage=invoice.retainage, amount_due=invoice.amount_due, lines=lines

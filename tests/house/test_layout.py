@@ -16,7 +16,7 @@ from accounting import posting
 from accounting.problems import CATALOGUE, SETTINGS
 from inbuild.celery import app
 from inbuild.faultpoints import NAMES
-from procore_sync import importing, sweeping
+from procore_sync import bells
 from qbo.faults import REFUSALS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,8 +34,9 @@ def test_the_folder_quickbooks_never_becomes_a_package() -> None:
 
 def test_every_rung_name_is_a_task() -> None:
     app.loader.import_default_modules()
+    rung = {name for constant, name in vars(bells).items() if constant.endswith("_DUE")}
     scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert {posting.POST_DUE, importing.IMPORT_DUE, sweeping.SWEEP_DUE} | scheduled <= set(app.tasks)
+    assert {posting.POST_DUE, *rung} | scheduled <= set(app.tasks)
 
 
 def test_every_problem_that_can_be_written_has_a_sentence_and_every_sentence_is_used() -> None:

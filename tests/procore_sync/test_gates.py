@@ -17,14 +17,18 @@ MINUTE = timedelta(minutes=1)
 OPEN = gates.Facts(
     found=True,
     kind="subcontractor_invoice",
+    cost_type="invoice",
     status="approved",
     status_words="Approved",
     approved_statuses=frozenset({"approved", "approved_as_noted"}),
     created_by_id=7,
     service_user_id=99,
-    origin_data="",
+    is_sent_by_us=False,
+    may_be_ours=False,
     approved_at=ON + timedelta(days=1),
-    approval_is_certain=True,
+    approved_by="Dana Reyes",
+    approval_source="history",
+    latest_change_at=ON + timedelta(days=2),
     periods=(gates.Period(ON, None),),
     has_active_quickbooks=True,
 )
@@ -38,7 +42,12 @@ def test_all_gates_open() -> None:
     ("change", "shut"),
     [
         ({"found": False}, "found"),
-        ({"kind": "direct_cost"}, "kind"),
+        ({"kind": "direct_cost"}, None),
+        ({"kind": "direct_cost", "cost_type": "expense"}, "kind"),
+        ({"kind": "direct_cost", "cost_type": "payroll"}, "kind"),
+        ({"kind": "direct_cost", "cost_type": "subcontractor_invoice"}, "kind"),
+        ({"kind": "direct_cost", "cost_type": ""}, "kind"),
+        ({"kind": "payment"}, "kind"),
         ({"status": "draft"}, "status"),
         ({"status": "under_review"}, "status"),
         ({"status": "revise_and_resubmit"}, "status"),
@@ -48,9 +57,16 @@ def test_all_gates_open() -> None:
         ({"status": "approved_as_noted", "approved_statuses": frozenset({"approved"})}, "status"),
         ({"created_by_id": 99}, "created_in_procore"),
         ({"service_user_id": None, "created_by_id": None}, None),
-        ({"origin_data": '{"made by": "inBuild"}'}, "created_in_procore"),
-        ({"origin_data": "another ERP"}, None),
+        ({"is_sent_by_us": True}, "created_in_procore"),
+        ({"may_be_ours": True}, "created_in_procore"),
         ({"approved_at": None}, "mirroring"),
+        ({"approved_at": None, "latest_change_at": ON - timedelta(days=3)}, "mirroring"),
+        ({"approved_at": None, "latest_change_at": None}, "mirroring"),
+        ({"approved_at": None, "chosen_by": "Ann"}, None),
+        ({"periods": (), "chosen_by": "Ann"}, None),
+        ({"periods": (), "chosen_by": "Ann", "has_active_quickbooks": False}, "quickbooks"),
+        ({"status": "draft", "chosen_by": "Ann"}, "status"),
+        ({"is_sent_by_us": True, "chosen_by": "Ann"}, "created_in_procore"),
         ({"periods": ()}, "mirroring"),
         ({"approved_at": ON - 3 * MINUTE}, "mirroring"),
         ({"approved_at": ON - MINUTE}, None),
@@ -62,13 +78,34 @@ def test_one_fact_shuts_one_gate(change: dict[str, object], shut: str | None) ->
     assert (found.name if found else None) == shut
     if found:
         assert found.reason.endswith(".")
+    for gate in gates.decide(replace(OPEN, **change)):  # type: ignore[arg-type]
+        assert bool(gate.evidence) == gate.is_open
+        assert bool(gate.reason) != gate.is_open
+
+
+def test_waiting_may_open_a_gate_that_is_not_final() -> None:
+    for change in ({"status": "draft"}, {"may_be_ours": True}, {"found": False}):
+        shut = gates.first_shut(gates.decide(replace(OPEN, **change)))
+        assert shut is not None
+        assert not shut.final
+
+
+def test_without_a_history_the_last_change_tells_that_it_was_approved_before() -> None:
+    facts = replace(OPEN, approved_at=None, approval_source="", latest_change_at=ON - timedelta(days=3))
+    shut = gates.first_shut(gates.decide(facts))
+    assert shut is not None
+    assert "before the switch was turned on" in shut.reason
+    touched = gates.first_shut(gates.decide(replace(facts, latest_change_at=ON + timedelta(days=3))))
+    assert touched is not None
+    assert "a person must decide" in touched.reason
 
 
 def test_after_off_nothing_new_even_if_approved_while_it_was_on() -> None:
     facts = replace(OPEN, periods=(gates.Period(ON, OFF),))
     shut = gates.first_shut(gates.decide(facts))
     assert shut is not None
-    assert shut.name == "mirroring"
+    assert shut.name == "switch"
+    assert shut.name in gates.PRESELECTED
     assert "off before it came" in shut.reason
 
 
@@ -99,7 +136,7 @@ def test_approved_in_an_earlier_period_counts_while_the_switch_is_on_again() -> 
 
 def test_the_order_is_the_order_of_the_questions() -> None:
     names = [gate.name for gate in gates.decide(OPEN)]
-    assert names == ["found", "kind", "status", "created_in_procore", "mirroring", "quickbooks"]
+    assert names == ["found", "kind", "status", "created_in_procore", "mirroring", "switch", "quickbooks"]
     everything_wrong = replace(OPEN, found=False, kind="x", status="draft", has_active_quickbooks=False, periods=())
     shut = gates.first_shut(gates.decide(everything_wrong))
     assert shut is not None

@@ -135,7 +135,7 @@ def test_approved_while_on_but_heard_of_after_off_does_not_come(
     procore.approve(record["id"])
     mirroring.set_to(switched_on, False, user=admin)
     row = heard_of(switched_on, record)
-    assert (row.decision, row.gate) == ("skipped", "mirroring")
+    assert (row.decision, row.gate) == ("skipped", "switch")
     assert "off before it came" in row.reason
     assert not Invoice.objects.exists()
 
@@ -145,7 +145,7 @@ def test_what_inbuild_itself_made_in_procore_never_comes_back(
 ) -> None:
     record = procore.create(status="under_review")
     procore.approve(record["id"])
-    ProcoreIntegration.objects.update(service_user_id=_creator(procore, record))
+    ProcoreIntegration.objects.update(own_user_id=_creator(procore, record))
     switched_on.refresh_from_db()
     row = heard_of(switched_on, record)
     assert (row.decision, row.gate) == ("skipped", "created_in_procore")

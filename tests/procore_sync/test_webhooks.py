@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from companies.models import Company
-from procore_sync import importing
+from procore_sync import absorbing
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, WebhookDelivery, secret_sha256
 from procore_sync.tasks import import_due
 from tests.support import work
@@ -179,6 +179,6 @@ def test_many_events_about_one_invoice_make_one_work_row(integration: ProcoreInt
     for number in range(5):
         send(integration, event(id=f"event-{number}"))
     for delivery in WebhookDelivery.objects.all():
-        importing.absorb(delivery)
+        absorbing.absorb(delivery)
     row = ProcoreInvoice.objects.get()
     assert (row.wanted, row.procore_id, row.project_id) == (5, 379913, 6778)

@@ -1,35 +1,41 @@
-"""In: a company's integration with Procore, what Procore told us, and every Procore invoice we ever heard of."""
+"""A company's integration with Procore: its projects, when the switch was on, and what Procore sent to our door."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import uuid
-from datetime import datetime
-from typing import Any, ClassVar
 
-from django.db import models
-from django.db.models import DateTimeField, F, Q, Value
-from django.db.models.functions import Greatest, Now
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
+from companies import auditing
 from companies.models import Company, User
 from inbuild.fields import EncryptedTextField
-from inbuild.queue import WorkRow
-from invoices.models import Invoice
+from inbuild.queue import WorkRow, ring
+from procore_sync.bells import SWEEP_DUE
 
 
 def secret_sha256(secret: bytes) -> str:
     return hashlib.sha256(secret).hexdigest()
 
 
-class ProcoreIntegration(models.Model):
-    """A company's standing link to Procore. *Active* means not disconnected; reconnecting reuses the row."""
+class ProcoreIntegration(WorkRow):
+    """A company's standing link to Procore. *Active* means not disconnected; reconnecting reuses the row.
+
+    It is the work row of the daily look at hooks and projects.
+    """
 
     class State(models.TextChoices):
         CONNECTED = "connected", "Connected"
         NEEDS_RECONNECT = "needs_reconnect", "Reconnect needed"
         DISCONNECTED = "disconnected", "Disconnected"
+
+    class Grant(models.TextChoices):
+        SERVICE_ACCOUNT = "service_account", "Service account"
+        USER = "user", "Procore user"
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="procore_integrations")
     environment = models.CharField(max_length=20, help_text="A name in settings.PROCORE_ENVIRONMENTS.")
@@ -37,17 +43,28 @@ class ProcoreIntegration(models.Model):
     procore_company_name = models.CharField(max_length=255, blank=True)
     client_id = models.CharField(max_length=255)
     client_secret = EncryptedTextField()
-    service_user_id = models.BigIntegerField(null=True, help_text="Our own user in Procore: its invoices are ours.")
+    grant = models.CharField(max_length=20, choices=Grant.choices, default=Grant.SERVICE_ACCOUNT)
+    own_user_id = models.BigIntegerField(null=True, help_text="Whom Procore takes inBuild for.")
+    own_user_name = models.CharField(max_length=255, blank=True)
     access_token = EncryptedTextField(blank=True)
     access_expires_at = models.DateTimeField(null=True)
+    refresh_token = EncryptedTextField(blank=True, help_text="Of a Procore user; each may be used once.")
+    token_generation = models.PositiveIntegerField(default=0, help_text="Counts the token pairs of a Procore user.")
+    refreshing_until = models.DateTimeField(null=True)
     hook_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="An address, not a secret.")
     hook_secret = EncryptedTextField(blank=True, help_text="Given to each new hook of ours.")
     hook_secret_sha256 = models.CharField(max_length=64, blank=True)
     previous_hook_secret_sha256 = models.CharField(max_length=64, blank=True)
-    previous_hook_secret_until = models.DateTimeField(null=True)
+    previous_hook_secret_until = models.DateTimeField(null=True, help_text="Null while a hook may still bring it.")
+    company_hook_id = models.CharField(max_length=60, blank=True)
+    company_hook_secret_sha256 = models.CharField(max_length=64, blank=True)
+    company_hook_problem = models.CharField(max_length=300, blank=True)
+    approved_as_noted_counts = models.BooleanField(default=True)
+    sends_invoices = models.BooleanField(default=False, help_text="May inBuild's own invoices be sent to Procore?")
     state = models.CharField(max_length=20, choices=State.choices, default=State.DISCONNECTED)
     checked_at = models.DateTimeField(null=True)
     check_result = models.CharField(max_length=500, blank=True)
+    steps = models.JSONField(default=list, help_text="How each step of the last check ended.")
     last_delivery_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -68,6 +85,10 @@ class ProcoreIntegration(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=["connected", "needs_reconnect", "disconnected"]), name="procore_state"
             ),
+            models.CheckConstraint(condition=Q(grant__in=["service_account", "user"]), name="procore_grant"),
+        ]
+        indexes = [
+            models.Index(fields=["company", "next_at"], condition=Q(next_at__isnull=False), name="procore_check_due")
         ]
 
     def __str__(self) -> str:
@@ -88,21 +109,45 @@ class ProcoreIntegration(models.Model):
         current = hmac.compare_digest(digest, self.hook_secret_sha256 or "-" * 64)
         previous = hmac.compare_digest(digest, self.previous_hook_secret_sha256 or "-" * 64)
         until = self.previous_hook_secret_until
-        return current or (previous and until is not None and timezone.now() < until)
+        return current or (previous and (until is None or timezone.now() < until))
+
+    def needs_reconnect(self, words: str) -> None:
+        """Procore no longer accepts our sign-in; said once, not per invoice."""
+        with transaction.atomic():
+            rows = ProcoreIntegration.objects.filter(pk=self.pk, state=self.State.CONNECTED)
+            if rows.update(state=self.State.NEEDS_RECONNECT, check_result=words[:500]):
+                self.state = self.State.NEEDS_RECONNECT
+                auditing.record(self.company_id, "procore.needs_reconnect", self, words, job="import")
+
+    def compare_soon(self) -> None:
+        """Compare all of every open project as soon as possible, not only at night."""
+        self.projects.filter(is_open=True).update(compare_due_at=Now(), next_at=Now())
+        ring(SWEEP_DUE, self.company_id)
+
+    @property
+    def service_user_id(self) -> int | None:
+        """Our own user in Procore: its invoices are ours. A person we sign in as makes invoices too."""
+        return self.own_user_id if self.grant == self.Grant.SERVICE_ACCOUNT else None
 
 
 class ProcoreProject(WorkRow):
-    """A project our service account may read, with the hook we keep there; the work row of sweeping."""
+    """A project inBuild may read, with the hook we keep there; the work row of sweeping."""
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
     integration = models.ForeignKey(ProcoreIntegration, on_delete=models.CASCADE, related_name="projects")
     procore_id = models.BigIntegerField()
     name = models.CharField(max_length=255)
     number = models.CharField(max_length=60, blank=True)
+    is_open = models.BooleanField(default=True, help_text="Procore lists it among our active projects.")
     hook_id = models.CharField(max_length=60, blank=True)
+    hook_secret_sha256 = models.CharField(max_length=64, blank=True, help_text="Which secret its hook was given.")
     problem = models.CharField(max_length=300, blank=True)
+    direct_costs_problem = models.CharField(max_length=300, blank=True, help_text="The tool may just be switched off.")
+    last_delivery_at = models.DateTimeField(null=True)
     swept_until = models.DateTimeField(null=True, help_text="Procore's time of the latest change a sweep has seen.")
     swept_at = models.DateTimeField(null=True)
+    compare_due_at = models.DateTimeField(null=True, help_text="When everything is to be compared next.")
+    compared_at = models.DateTimeField(null=True, help_text="When everything was last compared.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["integration", "procore_id"], name="procore_project_once")]
@@ -172,101 +217,3 @@ class WebhookDelivery(WorkRow):
 
     def __str__(self) -> str:
         return f"{self.event} {self.kind} {self.procore_id}"
-
-
-class ProcoreInvoice(WorkRow):
-    """One invoice of Procore's that we have heard of, imported or not: the work row of importing.
-
-    `wanted` rises with every hint; importing is finished only if it has not risen meanwhile.
-    """
-
-    class Kind(models.TextChoices):
-        SUBCONTRACTOR_INVOICE = "subcontractor_invoice", "Subcontractor invoice"
-        DIRECT_COST = "direct_cost", "Direct cost"
-
-    class Decision(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        IMPORTED = "imported", "Imported"
-        SKIPPED = "skipped", "Not imported"
-
-    STATUS_WORDS: ClassVar[dict[str, str]] = {
-        "draft": "Draft",
-        "under_review": "Under Review",
-        "revise_and_resubmit": "Revise & Resubmit",
-        "approved": "Approved",
-        "approved_as_noted": "Approved as Noted",
-        "pending_owner_approval": "Pending Owner Approval",
-    }
-
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
-    integration = models.ForeignKey(ProcoreIntegration, on_delete=models.PROTECT, related_name="procore_invoices")
-    kind = models.CharField(max_length=30, choices=Kind.choices)
-    procore_id = models.BigIntegerField()
-    project_id = models.BigIntegerField()
-    wanted = models.PositiveIntegerField(default=0)
-    stale_looks = models.PositiveSmallIntegerField(default=0, help_text="Readings in a row older than what is known.")
-    told_at = models.DateTimeField(null=True, help_text="Procore's time of the latest event about it.")
-    status = models.CharField(max_length=40, blank=True)
-    seen_unapproved_at = models.DateTimeField(null=True)
-    first_seen_approved_at = models.DateTimeField(null=True)
-    approved_at = models.DateTimeField(null=True)
-    approved_by = models.CharField(max_length=200, blank=True)
-    source_updated_at = models.DateTimeField(null=True)
-    fingerprint = models.CharField(max_length=64, blank=True)
-    snapshot = models.JSONField(default=dict)
-    decision = models.CharField(max_length=10, choices=Decision.choices, default=Decision.WAITING)
-    gate = models.CharField(max_length=40, blank=True, help_text="The first gate that was shut.")
-    reason = models.CharField(max_length=500, blank=True)
-    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, null=True, related_name="procore_invoice")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["integration", "kind", "procore_id"], name="procore_invoice_once"),
-            models.CheckConstraint(
-                condition=Q(decision__in=["waiting", "imported", "skipped"]), name="procore_invoice_decision"
-            ),
-            models.CheckConstraint(
-                condition=Q(decision="imported", invoice__isnull=False) | (~Q(decision="imported") & Q(invoice=None)),
-                name="imported_means_an_invoice",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["company", "next_at"], condition=Q(next_at__isnull=False), name="procore_invoice_due")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.procore_id}"
-
-    @property
-    def status_words(self) -> str:
-        return self.STATUS_WORDS.get(self.status, self.status.replace("_", " ").title())
-
-    @classmethod
-    def hint(
-        cls,
-        integration: ProcoreIntegration,
-        *,
-        kind: str,
-        procore_id: int,
-        project_id: int,
-        told_at: datetime | None = None,
-    ) -> ProcoreInvoice:
-        """Somebody says this one changed: note it and make it due. Order, age and repetition do not matter."""
-        row, _ = cls.objects.get_or_create(
-            integration=integration,
-            kind=kind,
-            procore_id=procore_id,
-            defaults={"company_id": integration.company_id, "project_id": project_id},
-        )
-        # GREATEST leaves nulls out, so the first event counts as well.
-        cls.objects.filter(pk=row.pk).update(
-            wanted=F("wanted") + 1, next_at=Now(), told_at=Greatest(F("told_at"), Value(told_at, DateTimeField()))
-        )
-        return row
-
-    def remember(self, **facts: Any) -> None:
-        """Keep what Procore says now."""
-        for name, value in facts.items():
-            setattr(self, name, value)
-        ProcoreInvoice.objects.filter(pk=self.pk).update(**facts)

@@ -1,0 +1,23 @@
+"""In: a company's integration with Procore, what Procore told us, and every Procore invoice we ever heard of."""
+
+from procore_sync.models.integration import (
+    MirroringPeriod,
+    ProcoreIntegration,
+    ProcoreProject,
+    WebhookDelivery,
+    secret_sha256,
+)
+from procore_sync.models.procore_invoice import Backfill, ProcoreAttachment, ProcoreInvoice
+from procore_sync.models.sent_invoice import SentInvoice
+
+__all__ = [
+    "Backfill",
+    "MirroringPeriod",
+    "ProcoreAttachment",
+    "ProcoreIntegration",
+    "ProcoreInvoice",
+    "ProcoreProject",
+    "SentInvoice",
+    "WebhookDelivery",
+    "secret_sha256",
+]
