@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date as Date
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -43,6 +44,20 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class InBooks:
+    """A posted bill as the books show it now; amounts in its currency. `balance` is what is still to be paid."""
+
+    external_id: str
+    number: str
+    vendor_name: str
+    total: Decimal
+    balance: Decimal
+    date: Date
+    sync_token: str
+    is_ours: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
     """A look showed that the bill is not in the books."""
 
@@ -78,6 +93,9 @@ class Backend(Protocol):
 
     def look_up(self, bill: Bill) -> Done | Refused | Absent | None:
         """Find a bill in doubt in the books; None when they cannot be asked now."""
+
+    def read(self, bill: Bill) -> InBooks | None:
+        """A posted bill as it is in the books now; None when it is gone. Raises NotSent and NeedsReconnect."""
 
     def refresh_lists(self, integration: Integration) -> None:
         """Store the accounts and other lists of the books."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from accounting import lists, mapping, posting
-from accounting.backends import Absent, Done, NotSent, Outcome, Refused, Unknown
+from accounting.backends import Absent, Done, InBooks, NotSent, Outcome, Refused, Unknown
 from accounting.models import Bill, Integration, ListEntry
 from companies import auditing
 from inbuild import http
@@ -53,6 +53,20 @@ class Online:
         except http.OutsideError:
             return None
         return _judged(bill, sent, rows)
+
+    def read(self, bill: Bill) -> InBooks | None:
+        where = f"WHERE Id = {gateway.quoted(bill.external_id or '')}"
+
+        def find(company: gateway.Company) -> list[Any]:
+            return list(company.query("Bill", where))
+
+        try:
+            rows = _calling(_integration(bill), f"bill:{bill.pk}", find)
+        except Fault as fault:
+            raise faults.of_read(fault) from fault
+        except http.OutsideError as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
+        return _shown(bill, rows[0]) if rows else None
 
     def refresh_lists(self, integration: Integration) -> None:
         """Accounts only, for now: what the posting settings offer. Raises NotSent or NeedsReconnect."""
@@ -146,6 +160,19 @@ def _done(row: Any) -> Done:
         total=Decimal(str(row["TotalAmt"])).quantize(Decimal("0.01")),
         number=str(row.get("DocNumber") or ""),
         sync_token=str(row.get("SyncToken") or ""),
+    )
+
+
+def _shown(bill: Bill, row: Any) -> InBooks:
+    return InBooks(
+        external_id=str(row["Id"]),
+        number=str(row.get("DocNumber") or ""),
+        vendor_name=str(row["VendorRef"].get("name") or ""),
+        total=Decimal(str(row["TotalAmt"])).quantize(Decimal("0.01")),
+        balance=Decimal(str(row.get("Balance", row["TotalAmt"]))).quantize(Decimal("0.01")),
+        date=date.fromisoformat(str(row["TxnDate"])[:10]),
+        sync_token=str(row.get("SyncToken") or ""),
+        is_ours=bill.marker in str(row.get("PrivateNote") or ""),
     )
 
 
