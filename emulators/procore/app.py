@@ -12,7 +12,10 @@ from emulators.procore.access import install_access
 from emulators.procore.attachments import attachment_pages
 from emulators.procore.commitments_api import commitments_api
 from emulators.procore.control import control_api
+from emulators.procore.control_direct_costs import control_direct_costs_api
 from emulators.procore.control_invoices import control_invoices_api
+from emulators.procore.direct_cost_pages import direct_cost_pages
+from emulators.procore.direct_costs_api import direct_costs_api
 from emulators.procore.directory_api import directory_api
 from emulators.procore.emulation import Emulation, build
 from emulators.procore.oauth import login_pages
@@ -28,6 +31,7 @@ from emulators.shared.pages import install_shared_pages
 NAVIGATION = (
     ("/", "Invoices"),
     ("/new", "New invoice"),
+    ("/direct_costs", "Direct costs"),
     ("/webhooks", "Webhooks"),
     ("/faults", "Faults"),
     ("/switches", "Switches"),
@@ -50,12 +54,15 @@ def create_app(
         commitments_api(emulation),
         requisition_reading(emulation),
         requisition_writing(emulation),
+        direct_costs_api(emulation),
         webhooks_v2(emulation),
         webhooks_v1(emulation),
         attachment_pages(emulation),
         control_api(emulation),
         control_invoices_api(emulation),
+        control_direct_costs_api(emulation),
         invoice_pages(emulation),
+        direct_cost_pages(emulation),
         webhook_pages(emulation),
     ):
         app.register_blueprint(blueprint)

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from emulators.procore.control_direct_costs import short_direct_costs
 from emulators.procore.emulation import Emulation
 from emulators.procore.invoice_lists import short_rows
 from emulators.procore.seeding import seed
@@ -26,7 +27,10 @@ def control_api(emulation: Emulation) -> Blueprint:
 def _add_ledger(api: Blueprint, emulation: Emulation) -> None:
     @api.get("/ledger")
     def summary() -> ResponseReturnValue:
-        """Counts and short invoices; ?after= an event id narrows the event counts; invoice filters as in /invoices."""
+        """Counts, short invoices and direct costs (deleted ones too).
+
+        ?after= an event id narrows the event counts; invoice filters as in /invoices.
+        """
         after = request.args.get("after", default=int(emulation.ledger.setting("begun_at_event", 0)), type=int)
         wanted = {key: value for key, value in request.args.items() if key != "after"}
         ledger = emulation.ledger
@@ -37,16 +41,19 @@ def _add_ledger(api: Blueprint, emulation: Emulation) -> None:
         by_company = ledger.query("SELECT company_id, COUNT(*) AS n FROM invoice WHERE deleted = 0 GROUP BY company_id")
         states = ledger.query("SELECT status, COUNT(*) AS n FROM delivery GROUP BY status")
         invoices = short_rows(emulation, wanted)
+        scope: dict[str, str] = {name: wanted[name] for name in ("company_id", "project_id") if name in wanted}
+        direct_costs = short_direct_costs(emulation, {**scope, "deleted": "true"})
         return jsonify(
             {
                 "now": emulation.clock.stamp(),
                 "last_event_id": ledger.value("SELECT COALESCE(MAX(id), 0) FROM event"),
-                "counts": {**counts, "invoice": len(invoices)},
+                "counts": {**counts, "invoice": len(invoices), "direct_cost": len(direct_costs)},
                 "invoices_by_status": {row["status"]: row["n"] for row in by_status},
                 "invoices_by_company": {str(row["company_id"]): row["n"] for row in by_company},
                 "deliveries_by_status": {row["status"]: row["n"] for row in states},
                 "events": ledger.event_counts(after=after),
                 "invoices": invoices,
+                "direct_costs": direct_costs,
             }
         )
 

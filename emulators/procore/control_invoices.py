@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -26,10 +27,17 @@ def control_invoices_api(emulation: Emulation) -> Blueprint:
     api = Blueprint("control_invoices", __name__, url_prefix="/_emulator")
     _add_making(api, emulation)
     _add_changing(api, emulation)
+    tell_errors(api)
 
     @api.get("/invoices")
     def invoices() -> ResponseReturnValue:
         return jsonify(short_rows(emulation, request.args.to_dict()))
+
+    return api
+
+
+def tell_errors(api: Blueprint) -> None:
+    """Readable answers to what a script got wrong."""
 
     @api.errorhandler(Refused)
     def refused(error: Refused) -> ResponseReturnValue:
@@ -45,20 +53,33 @@ def control_invoices_api(emulation: Emulation) -> Blueprint:
     def wrong(error: Exception) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 400
 
-    return api
+
+@dataclass(frozen=True)
+class Silence:
+    """Whether a change sends its event, and whether it shows in updated_at."""
+
+    emit: bool
+    touch: bool
+
+
+def silence_of(emulation: Emulation, wanted: dict[str, Any]) -> Silence:
+    """Takes emit and quiet out of the wishes: a quiet change sends nothing and perhaps leaves updated_at alone."""
+    quiet = wanted.pop("quiet", False) in (True, "true")
+    emit = wanted.pop("emit", True) not in (False, "false")
+    return Silence(emit and not quiet, not quiet or bool(emulation.switches["quiet_changes_updated_at"]))
 
 
 def _add_making(api: Blueprint, emulation: Emulation) -> None:
     @api.post("/invoices")
     def make() -> ResponseReturnValue:
         """Create one: commitment_id or project_id, amount or items, invoice_number, status, emit, ..."""
-        wanted = _body()
+        wanted = body_object()
         invoice = make_invoice(emulation, wanted)
         return jsonify(one_short(emulation, invoice.id)), 201
 
     @api.post("/invoices/bulk")
     def make_many() -> ResponseReturnValue:
-        wanted = _body()
+        wanted = body_object()
         total = int(wanted.pop("count", 1))
         pool = commitments(emulation, wanted)
         made = []
@@ -71,7 +92,7 @@ def _add_making(api: Blueprint, emulation: Emulation) -> None:
     @api.post("/import")
     def take_in() -> ResponseReturnValue:
         """Store a record word for word; show and list give it back as it is."""
-        wanted = _body()
+        wanted = body_object()
         invoice = import_record(emulation, dict(wanted["requisition"]), wanted)
         return jsonify(one_short(emulation, invoice.id)), 201
 
@@ -80,36 +101,38 @@ def _add_changing(api: Blueprint, emulation: Emulation) -> None:
     @api.post("/invoices/status")
     def many_statuses() -> ResponseReturnValue:
         """The bulk action of the invoicing tool: {"ids": [...], "status": "approved"}."""
-        wanted = _body()
+        wanted = body_object()
         actor = actor_of(emulation, wanted.get("by"), None)
-        changed = emulation.invoicing.set_status_of_many(list(wanted["ids"]), wanted["status"], actor)
+        quiet = not silence_of(emulation, wanted).emit
+        changed = emulation.invoicing.set_status_of_many(list(wanted["ids"]), wanted["status"], actor, quiet=quiet)
         return jsonify([one_short(emulation, invoice.id) for invoice in changed])
 
     @api.post("/invoices/<int:invoice_id>/status")
     def status(invoice_id: int) -> ResponseReturnValue:
-        wanted = _body()
+        wanted = body_object()
         company_id = emulation.invoicing.need(invoice_id).company_id
         actor = actor_of(emulation, wanted.get("by"), company_id)
+        silence = silence_of(emulation, wanted)
         emulation.invoicing.set_status(
-            invoice_id, wanted["status"], actor, at=wanted.get("at"), emit=wanted.get("emit", True)
+            invoice_id, wanted["status"], actor, at=wanted.get("at"), emit=silence.emit, touch=silence.touch
         )
         return jsonify(one_short(emulation, invoice_id))
 
     @api.patch("/invoices/<int:invoice_id>")
     def edit(invoice_id: int) -> ResponseReturnValue:
-        """Header fields, items, scale, override_summary, override_items, tax, workflow, currency; by, emit."""
-        wanted = _body()
+        """Header fields, items, scale, override_summary, override_items, tax, workflow, currency; by, emit, quiet."""
+        wanted = body_object()
         invoice = emulation.invoicing.need(invoice_id)
         actor = actor_of(emulation, wanted.pop("by", None), invoice.company_id)
-        emit = bool(wanted.pop("emit", True))
+        silence = silence_of(emulation, wanted)
         if "scale" in wanted:
             wanted["items"] = _scaled_items(invoice, Decimal(str(wanted.pop("scale"))))
-        emulation.invoicing.edit(invoice_id, wanted, actor, emit=emit)
+        emulation.invoicing.edit(invoice_id, wanted, actor, emit=silence.emit, touch=silence.touch)
         return jsonify(one_short(emulation, invoice_id))
 
     @api.post("/invoices/<int:invoice_id>/attachments")
     def attach(invoice_id: int) -> ResponseReturnValue:
-        wanted = _body()
+        wanted = body_object()
         invoice = emulation.invoicing.need(invoice_id)
         actor = actor_of(emulation, wanted.get("by"), invoice.company_id)
         filename = str(wanted.get("filename") or f"{invoice.invoice_number}.pdf")
@@ -120,7 +143,7 @@ def _add_changing(api: Blueprint, emulation: Emulation) -> None:
     @api.delete("/invoices/<int:invoice_id>")
     def delete(invoice_id: int) -> ResponseReturnValue:
         company_id = emulation.invoicing.need(invoice_id).company_id
-        emit = request.args.get("emit") != "false"
+        emit = silence_of(emulation, request.args.to_dict()).emit
         emulation.invoicing.delete(invoice_id, actor_of(emulation, None, company_id), emit=emit)
         return Response(status=204)
 
@@ -128,7 +151,7 @@ def _add_changing(api: Blueprint, emulation: Emulation) -> None:
 def make_invoice(emulation: Emulation, wanted: dict[str, Any]) -> Invoice:
     """Create an invoice from the wishes of the control API or the web page."""
     wanted = dict(wanted)
-    emit = bool(wanted.pop("emit", True))
+    emit = silence_of(emulation, wanted).emit
     attachment = wanted.pop("attachment", None)
     amount = wanted.pop("amount", None)
     release = wanted.pop("release_retainage", False)
@@ -238,7 +261,7 @@ def _scaled_items(invoice: Invoice, factor: Decimal) -> list[dict[str, Any]]:
     ]
 
 
-def _body() -> dict[str, Any]:
+def body_object() -> dict[str, Any]:
     body = request.get_json(force=True, silent=True)
     if body is None and not request.get_data():
         return {}

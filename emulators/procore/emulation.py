@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulators.procore.delivering import Deliveries
+from emulators.procore.direct_cost_records import DirectCostRecords
+from emulators.procore.direct_cost_rows import DirectCostRows
+from emulators.procore.direct_costs import DirectCosts
 from emulators.procore.hooks import Hooks
 from emulators.procore.invoice_rows import InvoiceRows
 from emulators.procore.invoicing import Invoicing
@@ -34,6 +37,9 @@ class Emulation:
     hooks: Hooks
     deliveries: Deliveries
     invoicing: Invoicing
+    direct_cost_rows: DirectCostRows
+    direct_cost_records: DirectCostRecords
+    direct_costs: DirectCosts
     rates: RateLimits
     public_url: str
 
@@ -48,7 +54,9 @@ def build(path: Path, public_url: str, *, rate_limit: str = "documented") -> Emu
     hooks = Hooks(storage, switches, clock)
     deliveries = Deliveries(ledger, hooks, switches, clock)
     invoicing = Invoicing(storage, rows, switches, clock, deliveries.announce)
-    spare = ("/_emulator/", "/_storage/", "/static/", "/faults", "/switches", "/webhooks", "/invoices", "/new")
+    direct_cost_rows = DirectCostRows(storage)
+    pages = ("/faults", "/switches", "/webhooks", "/invoices", "/new", "/direct_costs")
+    spare = ("/_emulator/", "/_storage/", "/static/", *pages)
     engine = FaultEngine(ledger, spare=spare)
 
     def recompute(changed: set[str]) -> None:
@@ -66,6 +74,9 @@ def build(path: Path, public_url: str, *, rate_limit: str = "documented") -> Emu
         hooks=hooks,
         deliveries=deliveries,
         invoicing=invoicing,
+        direct_cost_rows=direct_cost_rows,
+        direct_cost_records=DirectCostRecords(storage, switches, public_url),
+        direct_costs=DirectCosts(storage, direct_cost_rows, switches, clock, deliveries.announce),
         rates=RateLimits(clock, switches),
         public_url=public_url,
     )

@@ -84,6 +84,6 @@ def _v4(
     }
     if switches["v4_states_payload_version"]:
         body["payload_version"] = "v4.0"
-    if related:
+    if related and switches["v4_related_resources"]:
         body["data"] = {"related_resources": [{"id": str(r["id"]), "name": r["name"]} for r in related]}
     return body

@@ -115,7 +115,9 @@ class Invoicing:
                 self.tell(invoice, "create", actor)
             return invoice
 
-    def edit(self, invoice_id: int, wanted: Mapping[str, Any], actor: Actor, *, emit: bool = True) -> Invoice:
+    def edit(
+        self, invoice_id: int, wanted: Mapping[str, Any], actor: Actor, *, emit: bool = True, touch: bool = True
+    ) -> Invoice:
         """Change header fields, items (by item id) and the status; sums of this and later invoices follow."""
         with self.ledger.writing():
             invoice = self.need(invoice_id)
@@ -132,23 +134,32 @@ class Invoicing:
             if wanted.get("status") is not None:
                 self._set_status(invoice, self._status(wanted["status"]), actor, self.clock.stamp())
             self._remember_differences(before, invoice, actor)
-            self.store(invoice, actor, lines_only=bool(set(wanted) == {"items"}), emit=emit)
+            self.store(invoice, actor, lines_only=bool(set(wanted) == {"items"}), emit=emit, touch=touch)
             return invoice
 
     def set_status(
-        self, invoice_id: int, status: str, actor: Actor, *, at: str | None = None, emit: bool = True
+        self,
+        invoice_id: int,
+        status: str,
+        actor: Actor,
+        *,
+        at: str | None = None,
+        emit: bool = True,
+        touch: bool = True,
     ) -> Invoice:
         """Approve, send back, un-approve: any status may follow any other (reference 2.3)."""
         with self.ledger.writing():
             invoice = self.need(invoice_id)
             moment = at or self.clock.stamp()
             self._set_status(invoice, self._status(status), actor, moment)
-            self.store(invoice, actor, at=moment, amounts=False, emit=emit)
+            self.store(invoice, actor, at=moment, amounts=False, emit=emit, touch=touch)
             return invoice
 
-    def set_status_of_many(self, invoice_ids: Sequence[int], status: str, actor: Actor) -> list[Invoice]:
+    def set_status_of_many(
+        self, invoice_ids: Sequence[int], status: str, actor: Actor, *, quiet: bool = False
+    ) -> list[Invoice]:
         """The bulk action of the invoicing tool; how many events it sends is not documented (reference 8, 2)."""
-        manner = self.switches["bulk_approval_events"]
+        manner = "none" if quiet else self.switches["bulk_approval_events"]
         with self.ledger.writing():
             return [
                 self.set_status(invoice_id, status, actor, emit=manner == "each" or (manner == "first" and place == 0))
@@ -171,11 +182,7 @@ class Invoicing:
         """Add a PDF; whether that touches the invoice is not documented (reference 8, 24)."""
         with self.ledger.writing():
             invoice = self.need(invoice_id)
-            attachment_id = self.storage.new_id()
-            self.ledger.execute(
-                "INSERT INTO attachment (id, invoice_id, filename, content_type, title) VALUES (?, ?, ?, ?, ?)",
-                (attachment_id, invoice_id, filename, "application/pdf", f"Invoice {invoice.invoice_number}"),
-            )
+            attachment_id = self.add_file(invoice_id, filename, f"Invoice {invoice.invoice_number}")
             if self.switches["attachment_touches_updated_at"]:
                 invoice.updated_at = self.clock.stamp()
             self.rows.save_chain(invoice.commitment_id, invoice, from_number=invoice.number)
@@ -183,6 +190,15 @@ class Invoicing:
             if emit and self.switches["attachment_emits_event"]:
                 self.tell(invoice, "update", actor)
             return attachment_id
+
+    def add_file(self, holder_id: int, filename: str, title: str) -> int:
+        """Store a file of an invoice or a direct cost; ids are unique over both."""
+        attachment_id = self.storage.new_id()
+        self.ledger.execute(
+            "INSERT INTO attachment (id, invoice_id, filename, content_type, title) VALUES (?, ?, ?, ?, ?)",
+            (attachment_id, holder_id, filename, "application/pdf", title),
+        )
+        return attachment_id
 
     def store(
         self,
@@ -193,9 +209,10 @@ class Invoicing:
         lines_only: bool = False,
         amounts: bool = True,
         emit: bool = True,
+        touch: bool = True,
     ) -> None:
         """Write a changed invoice, recompute the later ones and tell the hooks."""
-        if not lines_only or self.switches["line_edit_touches_updated_at"]:
+        if touch and (not lines_only or self.switches["line_edit_touches_updated_at"]):
             invoice.updated_at = at or self.clock.stamp()
         if invoice.verbatim:
             self._store_verbatim(invoice)
@@ -206,7 +223,7 @@ class Invoicing:
         self.ledger.append("invoice_edited", invoice.id, {**_facts(invoice), "by": actor.user_id})
         if emit:
             self.tell(invoice, "update", actor)
-        if amounts and self.switches["edit_touches_later_invoices"]:
+        if emit and amounts and self.switches["edit_touches_later_invoices"]:
             self._touch_later(invoice, actor)
 
     def tell(self, invoice: Invoice, event_type: str, actor: Actor) -> None:

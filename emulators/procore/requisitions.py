@@ -45,7 +45,7 @@ def requisition_reading(emulation: Emulation) -> Blueprint:
     @api.get("/rest/v1.0/requisitions/<int:requisition_id>/detail")
     def detail(requisition_id: int) -> ResponseReturnValue:
         row = _stored(emulation, requisition_id, project_parameter(emulation))
-        return jsonify(_numbers(emulation, json.loads(row["detail"])))
+        return jsonify(as_numbers(emulation, json.loads(row["detail"])))
 
     @api.get("/rest/v1.0/requisitions/<int:requisition_id>/contract_items")
     def contract_items(requisition_id: int) -> ResponseReturnValue:
@@ -98,7 +98,7 @@ def wire(emulation: Emulation, header_text: str, items_text: str, wanted_view: s
             record["payment_summary"] = _payment_summary(emulation, record)
     if wanted_view == "default":
         record.pop("item_packages", None)
-    converted: dict[str, Any] = _numbers(emulation, record)
+    converted: dict[str, Any] = as_numbers(emulation, record)
     return converted
 
 
@@ -204,7 +204,7 @@ def _items_of_kind(emulation: Emulation, requisition_id: int, kind: str) -> Resp
     if kind == "contract_detail_item" and emulation.switches["contract_and_detail_items"]:
         items = _detail_twins(items)
     chosen = [item for item in items if item.get("item_type") == kind]
-    return paged(emulation, _numbers(emulation, chosen))
+    return paged(emulation, as_numbers(emulation, chosen))
 
 
 def _detail_twins(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -229,14 +229,14 @@ def _payment_summary(emulation: Emulation, record: dict[str, Any]) -> dict[str, 
     }
 
 
-def _numbers(emulation: Emulation, value: Any) -> Any:
+def as_numbers(emulation: Emulation, value: Any) -> Any:
     """With the switch on, amounts become JSON numbers: official examples mix both (reference 5)."""
     if not emulation.switches["numbers_as_json_numbers"]:
         return value
     if isinstance(value, dict):
-        return {key: inner if key in _TEXTS else _numbers(emulation, inner) for key, inner in value.items()}
+        return {key: inner if key in _TEXTS else as_numbers(emulation, inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_numbers(emulation, inner) for inner in value]
+        return [as_numbers(emulation, inner) for inner in value]
     if isinstance(value, str) and "." in value and value.replace(".", "", 1).lstrip("-").isdigit():
         return float(value)
     return value

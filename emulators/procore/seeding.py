@@ -14,6 +14,7 @@ from typing import Any
 
 from emulators.procore import seed_names
 from emulators.procore.emulation import Emulation
+from emulators.procore.seeding_direct_costs import DirectCostSeeder
 from emulators.procore.seeding_invoices import InvoiceSeeder
 
 COMPANY = 562949953421312
@@ -64,10 +65,13 @@ class _Seeder:
         vendors = self._vendors(COMPANY, seed_names.VENDORS)
         commitments = [self._commitment(place, projects, vendors) for place in range(60)]
         invoices.seed_company(commitments, staff)
+        direct_costs = DirectCostSeeder(self.emulation)
+        direct_costs.seed_company(projects, vendors, staff)
         second_projects = self._projects(SECOND_COMPANY, seed_names.SECOND_PROJECTS)
         second_vendors = self._vendors(SECOND_COMPANY, seed_names.SECOND_VENDORS)
         second = [self._commitment(place, second_projects, second_vendors) for place in range(4)]
         invoices.seed_drafts(second, second_staff)
+        direct_costs.seed_drafts(second_projects, second_vendors)
 
     def _company(self, company_id: int, name: str, client: str, secret: str, user_id: int) -> None:
         self.storage.put(

@@ -54,6 +54,18 @@ CREATE TABLE IF NOT EXISTS attachment (
     id INTEGER PRIMARY KEY, invoice_id INTEGER NOT NULL, filename TEXT NOT NULL, content_type TEXT NOT NULL,
     title TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS direct_cost (
+    id INTEGER PRIMARY KEY, company_id INTEGER NOT NULL, project_id INTEGER NOT NULL, vendor_id INTEGER,
+    kind TEXT NOT NULL, status TEXT NOT NULL, invoice_number TEXT NOT NULL, created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL, origin_id TEXT, deleted_at TEXT, version INTEGER NOT NULL DEFAULT 1, facts TEXT NOT NULL,
+    lines TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS direct_cost_project ON direct_cost (project_id, id);
+CREATE TABLE IF NOT EXISTS direct_cost_version (
+    direct_cost_id INTEGER NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL, updated_at TEXT NOT NULL,
+    invoice_number TEXT NOT NULL, origin_id TEXT, vendor_id INTEGER, facts TEXT NOT NULL, lines TEXT NOT NULL,
+    PRIMARY KEY (direct_cost_id, version)
+);
 CREATE TABLE IF NOT EXISTS hook (
     id INTEGER PRIMARY KEY, company_id INTEGER NOT NULL, project_id INTEGER, status TEXT NOT NULL,
     payload_version TEXT NOT NULL, namespace TEXT NOT NULL, destination_url TEXT NOT NULL,
@@ -88,6 +100,8 @@ _TABLES = (
     "invoice_version",
     "history",
     "attachment",
+    "direct_cost",
+    "direct_cost_version",
     "hook_trigger",
     "hook",
     "delivery",

@@ -36,6 +36,17 @@ _UNKNOWN = [
     Switch("attachment_emits_event", True, "Adding an attachment sends a Draw Requests update", "8 (24)"),
     Switch("line_edit_touches_updated_at", True, "Editing lines changes updated_at of the invoice", "8 (24)"),
     Switch(
+        "direct_cost_line_edit_touches_updated_at", True, "Editing lines changes updated_at of the direct cost", "3"
+    ),
+    Switch("direct_cost_line_edit_emits_parent", False, "Editing lines also sends a Direct Costs update", "3"),
+    Switch("direct_cost_create_emits_lines", False, "A new direct cost also sends an event for each line", "3"),
+    Switch("direct_cost_amount_before_tax", False, "In the list of direct costs amount is the total without tax", "3"),
+    Switch("direct_cost_mismatch", "0.00", "Added to grand_total, so that the lines do not add up to it", "3"),
+    Switch("direct_cost_short_numbers", False, "Amounts of direct costs drop a last zero: 11275.5", "3"),
+    Switch("direct_cost_list_shows_deleted", False, "Deleted direct costs stay in the list, with deleted_at", "3"),
+    Switch("v4_related_resources", True, "v4.0 bodies of line events name the parent in data.related_resources", "3"),
+    Switch("quiet_changes_updated_at", True, "A quiet change of the control API still changes updated_at", "8 (24)"),
+    Switch(
         "edit_touches_later_invoices",
         False,
         "An edit changes updated_at of later invoices of the commitment, and they emit",

@@ -133,7 +133,17 @@ def test_bad_rules_are_refused(procore: Procore) -> None:
 
 def test_pages_say_that_this_is_an_emulator(procore: Procore, invoice: dict[str, Any]) -> None:
     path = f"/invoices/{invoice['id']}"
-    for page in ("/", "/?status=approved&page=2", "/new", "/webhooks", "/faults", "/switches", path, f"{path}/edit"):
+    for page in (
+        "/",
+        "/?status=approved&page=2",
+        "/new",
+        "/webhooks",
+        "/direct_costs",
+        "/faults",
+        "/switches",
+        path,
+        f"{path}/edit",
+    ):
         answer = requests.get(procore.url + page, timeout=10)
         assert answer.status_code == 200, page
         assert "Procore emulator</title>" in answer.text

@@ -32,7 +32,7 @@ ELSEWHERE = {
     "webhook_setup_requests.json": "here",
     "webhook_resources.json": "here",
     "sample_oauth_token_responses.json": "here",
-    "sample_thirdparty_fixture_rows.json": "here: the requisition; direct costs come with the next issue",
+    "sample_thirdparty_fixture_rows.json": "here: the requisition; test_procore_direct_costs: the direct cost",
 }
 NO_ENDPOINT = {
     "sample_erp_create_commitment.json",
