@@ -139,6 +139,7 @@ def _add_world(api: Blueprint, emulation: Emulation) -> None:
             emulation.engine.remove()
             emulation.clock.move(0)
             emulation.rates.clear()
+            emulation.deliveries.weather.begin_again()
             seed(emulation, name)
         return jsonify({"seed": name})
 

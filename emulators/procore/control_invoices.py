@@ -103,8 +103,10 @@ def _add_changing(api: Blueprint, emulation: Emulation) -> None:
         """The bulk action of the invoicing tool: {"ids": [...], "status": "approved"}."""
         wanted = body_object()
         actor = actor_of(emulation, wanted.get("by"), None)
-        quiet = not silence_of(emulation, wanted).emit
-        changed = emulation.invoicing.set_status_of_many(list(wanted["ids"]), wanted["status"], actor, quiet=quiet)
+        silence = silence_of(emulation, wanted)
+        changed = emulation.invoicing.set_status_of_many(
+            list(wanted["ids"]), wanted["status"], actor, emit=silence.emit, touch=silence.touch
+        )
         return jsonify([one_short(emulation, invoice.id) for invoice in changed])
 
     @api.post("/invoices/<int:invoice_id>/status")

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from emulators.procore.event_bodies import Happening, body_of, new_ulid
 from emulators.procore.hooks import Hooks
+from emulators.procore.weather import Weather
 from emulators.shared.clock import Clock
 from emulators.shared.ledger import Ledger, wall_time
 from emulators.shared.switches import Switches
@@ -89,7 +90,10 @@ class HookQueue:
             self._condition.notify_all()
 
     def _wanted_threads(self) -> int:
-        parallel = self._switches["shuffle"] or self._switches["duplicate"] > 1
+        names = ("shuffle_percent", "duplicate_percent")
+        parallel = (
+            self._switches["shuffle"] or self._switches["duplicate"] > 1 or any(self._switches[n] > 0 for n in names)
+        )
         return max(1, int(self._switches["delivery_workers"])) if parallel else 1
 
     def _work(self, number: int) -> None:
@@ -149,6 +153,7 @@ class Deliveries:
     def __init__(self, ledger: Ledger, hooks: Hooks, switches: Switches, clock: Clock) -> None:
         self.ledger = ledger
         self.switches = switches
+        self.weather = Weather(switches)
         self.random = random.Random(20260101)
         self._hooks = hooks
         self._clock = clock
@@ -236,17 +241,22 @@ class Deliveries:
         return self.pending() == 0
 
     def _enqueue(self, hook_id: int, ulid: str, happening: Happening, body: str, *, plain: bool = False) -> list[int]:
-        if not plain and self.random.random() * 100 < float(self.switches["drop"]):
+        if not plain and self.weather.strikes("drop", float(self.switches["drop"])):
             with self.ledger.writing():
                 dropped = self._store(hook_id, ulid, happening, body, 1, "dropped")
                 self.ledger.append("webhook_dropped", happening.resource_id, {"ulid": ulid, "hook_id": hook_id})
             return [dropped]
         copies = 1 if plain else max(1, int(self.switches["duplicate"]))
+        if not plain and self.weather.strikes("duplicate", float(self.switches["duplicate_percent"])):
+            copies = max(copies, 2)
         return [self._insert(hook_id, ulid, happening, body, copy) for copy in range(1, copies + 1)]
 
     def _insert(self, hook_id: int, ulid: str, happening: Happening, body: str, copy: int) -> int:
         delivery_id = self._store(hook_id, ulid, happening, body, copy, "enqueued")
         delay = self.random.random() * _LARGEST_DELAY if self.switches["shuffle"] else 0.0
+        if self.weather.strikes("shuffle", float(self.switches["shuffle_percent"])):
+            delay = self.weather.throw("delay") * float(self.switches["shuffle_seconds"])
+            self.ledger.append("webhook_delayed", happening.resource_id, {"delivery_id": delivery_id, "seconds": delay})
         self._queue(hook_id).add([_Waiting(delivery_id, time.monotonic() + delay)])
         return delivery_id
 

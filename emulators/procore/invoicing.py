@@ -156,13 +156,19 @@ class Invoicing:
             return invoice
 
     def set_status_of_many(
-        self, invoice_ids: Sequence[int], status: str, actor: Actor, *, quiet: bool = False
+        self, invoice_ids: Sequence[int], status: str, actor: Actor, *, emit: bool = True, touch: bool = True
     ) -> list[Invoice]:
         """The bulk action of the invoicing tool; how many events it sends is not documented (reference 8, 2)."""
-        manner = "none" if quiet else self.switches["bulk_approval_events"]
+        manner = self.switches["bulk_approval_events"] if emit else "none"
         with self.ledger.writing():
             return [
-                self.set_status(invoice_id, status, actor, emit=manner == "each" or (manner == "first" and place == 0))
+                self.set_status(
+                    invoice_id,
+                    status,
+                    actor,
+                    emit=manner == "each" or (manner == "first" and place == 0),
+                    touch=touch,
+                )
                 for place, invoice_id in enumerate(invoice_ids)
             ]
 

@@ -104,6 +104,12 @@ _UNKNOWN = [
 _WEATHER = [
     Switch("duplicate", 1, "Each event is delivered this many times"),
     Switch("shuffle", False, "Deliveries go out in random order, in parallel, with small delays"),
+    Switch("duplicate_percent", 0.0, "Percent of events that are delivered twice"),
+    Switch("shuffle_percent", 0.0, "Percent of deliveries that go out late, so that later ones overtake them"),
+    Switch("shuffle_seconds", 1.0, "The longest delay of such a late delivery"),
+    Switch(
+        "weather_seed", 1, "Which events drop, duplicate_percent and shuffle_percent strike; setting it starts over"
+    ),
     Switch("drop", 0.0, "Percent of events that are never sent"),
     Switch("time_scale", 1.0, "Divides the waiting times of webhook retries, and the 12 h"),
     Switch("delivery_workers", 4, "Parallel deliveries per hook while duplicate or shuffle is on"),
