@@ -7,7 +7,6 @@ Procore: the header Procore-Company-Id is needed on every call; me and companies
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from typing import Any
 
@@ -105,6 +104,8 @@ def _check(emulation: Emulation) -> None:
             return
         raise ApiError(int(emulation.switches["missing_company_header_status"]), "Missing Procore-Company-Id header")
     g.company_id = connected_company(emulation, company)
+    if "/webhooks/" in request.path and not emulation.switches["webhooks_api_permitted"]:
+        raise ApiError(403, "You do not have permission to use the Webhooks API")
     path_company = (request.view_args or {}).get("company_id")
     if path_company is not None and str(path_company) != str(g.company_id):
         raise ApiError(404, "Not Found")
@@ -137,21 +138,24 @@ def project_parameter(emulation: Emulation, value: object = None) -> int:
     owner = emulation.storage.company_of("project", text) if text.isdigit() else None
     if owner is None or owner != g.company_id:
         raise ApiError(404, "Not Found")
-    permitted = permitted_projects(g.client)
+    permitted = permitted_projects(emulation)
     if permitted is not None and int(text) not in permitted:
         raise ApiError(403, "You are not permitted to access this project")
     return int(text)
 
 
-def permitted_projects(client: sqlite3.Row) -> list[int] | None:
-    """Procore: the admin picks the projects a service account may touch; None: all of them."""
-    value: list[int] | None = json.loads(client["permitted_projects"])
+def permitted_projects(emulation: Emulation) -> list[int] | None:
+    """Procore: the admin picks the projects a service account may touch; a person has their own. None: all."""
+    if g.token["grant_type"] == "client_credentials":
+        value: list[int] | None = json.loads(g.client["permitted_projects"])
+    else:
+        value = emulation.storage.need("user", g.token["user_id"]).get("permitted_projects")
     return value
 
 
 def caller(emulation: Emulation) -> Actor:
     """The user a write is made as."""
-    if emulation.switches["api_create_user_is_service_account"]:
+    if emulation.switches["api_create_user_is_service_account"] or g.token["grant_type"] != "client_credentials":
         return Actor(int(g.token["user_id"]), str(g.token["client_id"]))
     person = next(u for u in emulation.storage.every("user", company_id=g.company_id) if u.get("kind") == "staff")
     return Actor(int(person["id"]), str(g.token["client_id"]))

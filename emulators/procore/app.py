@@ -13,7 +13,9 @@ from emulators.procore.attachments import attachment_pages
 from emulators.procore.commitments_api import commitments_api
 from emulators.procore.control import control_api
 from emulators.procore.control_direct_costs import control_direct_costs_api
+from emulators.procore.control_hooks import control_hooks_api
 from emulators.procore.control_invoices import control_invoices_api
+from emulators.procore.control_world import control_world_api
 from emulators.procore.direct_cost_pages import direct_cost_pages
 from emulators.procore.direct_costs_api import direct_costs_api
 from emulators.procore.directory_api import directory_api
@@ -59,6 +61,8 @@ def create_app(
         webhooks_v1(emulation),
         attachment_pages(emulation),
         control_api(emulation),
+        control_hooks_api(emulation),
+        control_world_api(emulation),
         control_invoices_api(emulation),
         control_direct_costs_api(emulation),
         invoice_pages(emulation),

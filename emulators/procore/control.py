@@ -1,4 +1,4 @@
-"""Control API for everything but invoices: ledger, events, deliveries, hooks, clients, reset. Not part of Procore."""
+"""Control API of the whole emulator: ledger, events, clients, reset. Not part of Procore."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ _COUNTED = ("project", "vendor", "commitment", "period", "cost_code", "payment",
 def control_api(emulation: Emulation) -> Blueprint:
     api = Blueprint("control", __name__, url_prefix="/_emulator")
     _add_ledger(api, emulation)
-    _add_webhooks(api, emulation)
     _add_world(api, emulation)
     return api
 
@@ -69,59 +68,6 @@ def _add_ledger(api: Blueprint, emulation: Emulation) -> None:
                 limit=request.args.get("limit", default=1000, type=int),
             )
         )
-
-
-def _add_webhooks(api: Blueprint, emulation: Emulation) -> None:
-    @api.get("/deliveries")
-    def deliveries() -> ResponseReturnValue:
-        """All deliveries with their attempts: ?hook_id=&resource_id=&status=&after=&limit=."""
-        clauses, parameters = ["id > ?"], [request.args.get("after", default=0, type=int)]  # type: list[str], list[Any]
-        for name in ("hook_id", "resource_id", "status", "event_id"):
-            if request.args.get(name):
-                clauses.append(f"{name} = ?")
-                parameters.append(request.args[name])
-        parameters.append(request.args.get("limit", default=5000, type=int))
-        # Names are the constants above; every value goes as a parameter.
-        sql = f"SELECT * FROM delivery WHERE {' AND '.join(clauses)} ORDER BY id LIMIT ?"  # noqa: S608
-        return jsonify([_delivery(emulation, dict(row)) for row in emulation.ledger.query(sql, parameters)])
-
-    @api.get("/hooks")
-    def hooks() -> ResponseReturnValue:
-        """All hooks with the full Authorization value and their triggers."""
-        return jsonify(
-            [
-                {**dict(hook), "triggers": [dict(trigger) for trigger in emulation.hooks.triggers(hook["id"])]}
-                for hook in emulation.hooks.every()
-            ]
-        )
-
-    @api.post("/webhooks/send")
-    def send() -> ResponseReturnValue:
-        """Any raw body to a hook: ?hook_id= (default: the first hook); the request body is sent as it is."""
-        found = emulation.hooks.every()
-        hook_id = request.args.get("hook_id", default=found[0]["id"] if found else 0, type=int)
-        if emulation.hooks.find(hook_id) is None:
-            return jsonify({"error": "there is no such hook"}), 404
-        text = request.get_data().decode("utf-8", "replace")
-        return jsonify({"delivery_id": emulation.deliveries.send_raw(hook_id, text)}), 201
-
-    @api.post("/deliveries/<int:delivery_id>/again")
-    def again(delivery_id: int) -> ResponseReturnValue:
-        """Deliver the same event once more."""
-        try:
-            emulation.deliveries.send_again(delivery_id)
-        except KeyError as error:
-            return jsonify({"error": str(error.args[0])}), 404
-        return jsonify({}), 201
-
-    @api.post("/quiet")
-    def quiet() -> ResponseReturnValue:
-        """Wait until the queues are empty: {"timeout": 30, "wake": false}; wake ends running pauses."""
-        wanted = request.get_json(silent=True) or {}
-        if wanted.get("wake"):
-            emulation.deliveries.wake()
-        done = emulation.deliveries.quiet(float(wanted.get("timeout", 30)))
-        return jsonify({"quiet": done, "pending": emulation.deliveries.pending()}), 200 if done else 504
 
 
 def _add_world(api: Blueprint, emulation: Emulation) -> None:
@@ -187,8 +133,3 @@ def _add_world(api: Blueprint, emulation: Emulation) -> None:
 def _client(row: dict[str, Any]) -> dict[str, Any]:
     row.pop("secret")
     return {**row, **{name: json.loads(row[name]) for name in ("companies", "permitted_projects")}}
-
-
-def _delivery(emulation: Emulation, row: dict[str, Any]) -> dict[str, Any]:
-    attempts = emulation.ledger.query("SELECT * FROM attempt WHERE delivery_id = ? ORDER BY id", (row["id"],))
-    return {**row, "delivery_attempts": [dict(attempt) for attempt in attempts]}

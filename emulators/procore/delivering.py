@@ -83,6 +83,14 @@ class HookQueue:
                 self._threads += 1
             self._condition.notify_all()
 
+    def clear(self) -> list[int]:
+        """Forget what waits; answers which deliveries that were."""
+        with self._condition:
+            gone = [w.delivery_id for w in self._waiting]
+            self._waiting.clear()
+            self._pause, self._paused_until, self._failing_since = _FIRST_PAUSE, 0.0, None
+            return gone
+
     def wake(self) -> None:
         """Try at once, without waiting for the end of a pause."""
         with self._condition:
@@ -125,26 +133,29 @@ class HookQueue:
         with self._condition:
             self._in_hand -= 1
             now = time.monotonic()
+            gone: list[int] = []
             if good:
                 self._pause, self._paused_until, self._failing_since = _FIRST_PAUSE, 0.0, None
             else:
                 self._waiting.insert(0, entry)
-                self._slow_down(now)
+                gone = self._slow_down(now)
             self._condition.notify_all()
+        if gone:
+            # Outside the lock: whoever announces holds the ledger and waits for the queue.
+            self._office.discard(self.hook_id, gone)
 
-    def _slow_down(self, now: float) -> None:
+    def _slow_down(self, now: float) -> list[int]:
+        """Pause; after 12 h of failures answer what is to be discarded."""
         scale = max(float(self._switches["time_scale"]), 0.001)
         if self._failing_since is None:
             self._failing_since = now
         if now - self._failing_since >= _GIVE_UP_AFTER / scale:
-            gone = [w.delivery_id for w in self._waiting]
-            self._waiting.clear()
-            self._pause, self._paused_until, self._failing_since = _FIRST_PAUSE, 0.0, None
-            self._office.discard(self.hook_id, gone)
-        elif now >= self._paused_until:
+            return self.clear()
+        if now >= self._paused_until:
             # Several parallel failures of one round count as one.
             self._paused_until = now + self._pause / scale
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        return []
 
 
 class Deliveries:
@@ -208,6 +219,12 @@ class Deliveries:
         self._record(delivery_id, answer, started)
         return answer.good
 
+    def flush(self, hook_id: int) -> list[int]:
+        """Discard at once what would be discarded after 12 h of failures."""
+        gone = self._queue(hook_id).clear()
+        self.discard(hook_id, gone)
+        return gone
+
     def discard(self, hook_id: int, delivery_ids: list[int]) -> None:
         """The queue was flushed after 12 h of failures."""
         with self.ledger.writing() as db:
@@ -216,7 +233,9 @@ class Deliveries:
                     "UPDATE delivery SET status = 'discarded', finished_at = ? WHERE id = ?",
                     (wall_time(), delivery_id),
                 )
-            if self.switches["disable_hook_after_discard"]:
+            if self.switches["delete_hook_after_discard"]:
+                self._hooks.delete(hook_id)
+            elif self.switches["disable_hook_after_discard"]:
                 db.execute("UPDATE hook SET status = 'disabled' WHERE id = ?", (hook_id,))
             self.ledger.append("queue_discarded", hook_id, {"deliveries": delivery_ids})
 

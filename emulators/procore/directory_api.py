@@ -141,13 +141,15 @@ def _add_catalogues(api: Blueprint, emulation: Emulation) -> None:
 
 
 def _projects(emulation: Emulation, company_id: int) -> ResponseReturnValue:
-    permitted = permitted_projects(g.client)
+    permitted = permitted_projects(emulation)
     found = [
         p
         for p in emulation.storage.every("project", company_id=company_id)
         if permitted is None or p["id"] in permitted
     ]
-    status = request.args.get("filters[by_status]", "All")
+    status = request.args.get("filters[by_status]") or emulation.switches["projects_list_default"]
+    if status not in ("Active", "Inactive", "All"):
+        raise ApiError(400, "filters[by_status] does not have a valid value", field="by_status")
     if status in ("Active", "Inactive"):
         found = [p for p in found if p["active"] == (status == "Active")]
     return paged(emulation, _filtered(found))

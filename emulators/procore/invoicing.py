@@ -282,6 +282,8 @@ class Invoicing:
         if period_id is not None:
             for period in periods:
                 if str(period["id"]) == str(period_id):
+                    if period["status"] == "closed" and self.switches["closed_period_refuses_invoices"]:
+                        raise Refused("is closed", "period_id")
                     return period
             raise Refused("is not a billing period of this project", "period_id")
         open_periods = [period for period in periods if period["status"] == "open"]

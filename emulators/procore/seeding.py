@@ -6,7 +6,7 @@ Seeded random numbers: the same amounts and ids every time; only the months move
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -26,16 +26,18 @@ SECOND_SERVICE_USER = 562949953500002
 def seed(emulation: Emulation, name: str) -> None:
     """Fill an empty ledger: demo, or only companies, credentials and users."""
     with emulation.ledger.writing():
-        _Seeder(emulation).run(full=name == "demo")
+        Seeder(emulation).run(full=name == "demo")
         emulation.ledger.append("seeded", name)
 
 
-class _Seeder:
-    def __init__(self, emulation: Emulation) -> None:
+class Seeder:
+    """Makes whole objects as rows; `fresh` ones get new ids instead of the demo's."""
+
+    def __init__(self, emulation: Emulation, *, fresh: bool = False) -> None:
         self.emulation = emulation
         self.storage = emulation.storage
         self.dice = random.Random(20240601)
-        self.ids = {
+        self.ids: dict[str, Iterator[int]] = {
             "user": count(562949953500011),
             "vendor_user": count(562949953501001),
             "project": count(562949953510001),
@@ -45,6 +47,8 @@ class _Seeder:
             "commitment": count(562949953550001),
             "line": count(562949953560001),
         }
+        if fresh:
+            self.ids = {name: iter(self.storage.new_id, None) for name in self.ids}
         self.today = emulation.clock.now().date()
 
     def run(self, *, full: bool) -> None:
@@ -63,13 +67,13 @@ class _Seeder:
         invoices = InvoiceSeeder(self.emulation, self.dice)
         projects = self._projects(COMPANY, seed_names.PROJECTS)
         vendors = self._vendors(COMPANY, seed_names.VENDORS)
-        commitments = [self._commitment(place, projects, vendors) for place in range(60)]
+        commitments = [self.commitment(place, projects, vendors) for place in range(60)]
         invoices.seed_company(commitments, staff)
         direct_costs = DirectCostSeeder(self.emulation)
         direct_costs.seed_company(projects, vendors, staff)
         second_projects = self._projects(SECOND_COMPANY, seed_names.SECOND_PROJECTS)
         second_vendors = self._vendors(SECOND_COMPANY, seed_names.SECOND_VENDORS)
-        second = [self._commitment(place, second_projects, second_vendors) for place in range(4)]
+        second = [self.commitment(place, second_projects, second_vendors) for place in range(4)]
         invoices.seed_drafts(second, second_staff)
         direct_costs.seed_drafts(second_projects, second_vendors)
 
@@ -106,9 +110,9 @@ class _Seeder:
         ]
 
     def _projects(self, company_id: int, rows: Sequence[tuple[str, ...]]) -> list[dict[str, Any]]:
-        return [self._project(company_id, row) for row in rows]
+        return [self.project(company_id, row) for row in rows]
 
-    def _project(self, company_id: int, row: tuple[str, ...]) -> dict[str, Any]:
+    def project(self, company_id: int, row: tuple[str, ...]) -> dict[str, Any]:
         name, number, address, city, state, zip_code = row
         project_id = next(self.ids["project"])
         begun = _stamp(_first_of_month(self.today, -9), 14)
@@ -172,9 +176,9 @@ class _Seeder:
             self.storage.put("period", record, company_id=company_id, project_id=project_id)
 
     def _vendors(self, company_id: int, rows: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
-        return [self._vendor(company_id, place, row) for place, row in enumerate(rows)]
+        return [self.vendor(company_id, place, row) for place, row in enumerate(rows)]
 
-    def _vendor(self, company_id: int, place: int, row: tuple[str, str, str]) -> dict[str, Any]:
+    def vendor(self, company_id: int, place: int, row: tuple[str, str, str]) -> dict[str, Any]:
         name, trade, division = row
         begun = _stamp(_first_of_month(self.today, -9), 15)
         slug = "".join(c for c in name.lower() if c.isascii() and c.isalnum())[:18]
@@ -218,7 +222,7 @@ class _Seeder:
         self.storage.put("user", user, company_id=company_id, parent_id=vendor_id)
         return {**record, "division": division, "trade": trade}
 
-    def _commitment(self, place: int, projects: list[dict[str, Any]], vendors: list[dict[str, Any]]) -> dict[str, Any]:
+    def commitment(self, place: int, projects: list[dict[str, Any]], vendors: list[dict[str, Any]]) -> dict[str, Any]:
         project, vendor = projects[place % len(projects)], vendors[(place * 7 + place // 40) % len(vendors)]
         company_id = self.storage.company_of("project", project["id"])
         order = place % 10 == 9 or "supply" in vendor["trade"].lower()

@@ -65,6 +65,19 @@ _UNKNOWN = [
         "A hook becomes disabled when its queue is discarded after 12 h",
         "1.3, 9.7",
     ),
+    Switch("delete_hook_after_discard", False, "A hook is gone when its queue is discarded after 12 h", "1.3, 9.7"),
+    Switch("project_update_names_project", True, "Projects updates carry the project_id, as reported", "1.1"),
+    Switch(
+        "projects_list_default",
+        "Active",
+        "Which projects a list without filters[by_status] shows",
+        "oas_supporting",
+        ("Active", "All"),
+    ),
+    Switch(
+        "closed_period_refuses_invoices", False, "An invoice may not be created in a closed billing period", "8 (14)"
+    ),
+    Switch("webhooks_api_permitted", True, "The caller has the permission for the tool Webhooks API; otherwise 403"),
     Switch(
         "company_hook_accepts_project_resource", False, "A company hook may have a trigger on a project resource", "1.5"
     ),
