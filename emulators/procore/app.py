@@ -12,6 +12,7 @@ from emulators.procore.access import install_access
 from emulators.procore.attachments import attachment_pages
 from emulators.procore.commitments_api import commitments_api
 from emulators.procore.control import control_api
+from emulators.procore.control_clients import control_clients_api
 from emulators.procore.control_direct_costs import control_direct_costs_api
 from emulators.procore.control_hooks import control_hooks_api
 from emulators.procore.control_invoices import control_invoices_api
@@ -61,6 +62,7 @@ def create_app(
         webhooks_v1(emulation),
         attachment_pages(emulation),
         control_api(emulation),
+        control_clients_api(emulation),
         control_hooks_api(emulation),
         control_world_api(emulation),
         control_invoices_api(emulation),

@@ -101,15 +101,13 @@ def _add_payments(api: Blueprint, emulation: Emulation) -> None:
     @api.get("/rest/v1.0/contract_payments")
     def payments() -> ResponseReturnValue:
         project_id = project_parameter(emulation)
-        contract_id = request.args.get("contract_id", "")
-        if not contract_id:
-            raise ApiError(400, "param is missing or the value is empty: contract_id", field="contract_id")
+        contract_id = _contract_parameter()
         found = emulation.storage.every("payment", project_id=project_id)
         return paged(emulation, [p for p in found if str(p["contract_id"]) == contract_id])
 
     @api.get("/rest/v1.0/contract_payments/<int:payment_id>")
     def payment(payment_id: int) -> ResponseReturnValue:
-        return jsonify(_payment(emulation, payment_id, project_parameter(emulation)))
+        return jsonify(_payment(emulation, payment_id, project_parameter(emulation), _contract_parameter()))
 
     @api.post("/rest/v1.0/contract_payments")
     def add_payment() -> ResponseReturnValue:
@@ -132,12 +130,14 @@ def _add_payments(api: Blueprint, emulation: Emulation) -> None:
         }
         _fill_payment(emulation, record, body.get("contract_payment") or {})
         _store_payment(emulation, record, "create")
+        emulation.hold_answer()
         return jsonify(record), 201
 
     @api.patch("/rest/v1.0/contract_payments/<int:payment_id>")
     def change_payment(payment_id: int) -> ResponseReturnValue:
         body = json_body()
-        record = _payment(emulation, payment_id, project_parameter(emulation, body.get("project_id", "")))
+        contract_id = _contract_parameter(body.get("contract_id", ""))
+        record = _payment(emulation, payment_id, project_parameter(emulation, body.get("project_id", "")), contract_id)
         wanted = body.get("contract_payment") or {}
         if record["origin_id"] and set(wanted) - {"origin_id", "origin_data", "prostore_file_ids"}:
             raise ApiError(422, "is not editable because it is synced with ERP")
@@ -148,7 +148,7 @@ def _add_payments(api: Blueprint, emulation: Emulation) -> None:
 
     @api.delete("/rest/v1.0/contract_payments/<int:payment_id>")
     def delete_payment(payment_id: int) -> ResponseReturnValue:
-        record = _payment(emulation, payment_id, project_parameter(emulation))
+        record = _payment(emulation, payment_id, project_parameter(emulation), _contract_parameter())
         with emulation.ledger.writing():
             emulation.storage.remove("payment", payment_id)
             _announce_payment(emulation, record, "delete")
@@ -197,9 +197,17 @@ def _announce_payment(emulation: Emulation, record: dict[str, Any], event_type: 
     )
 
 
-def _payment(emulation: Emulation, payment_id: int, project_id: int) -> dict[str, Any]:
+def _contract_parameter(value: object = None) -> str:
+    """Procore wants the contract beside the project (oas_contract_payments.json)."""
+    text = str(request.args.get("contract_id", "") if value is None else value)
+    if not text:
+        raise ApiError(400, "param is missing or the value is empty: contract_id", field="contract_id")
+    return text
+
+
+def _payment(emulation: Emulation, payment_id: int, project_id: int, contract_id: str) -> dict[str, Any]:
     found = emulation.storage.get("payment", payment_id)
-    if found is None or found["project_id"] != project_id:
+    if found is None or found["project_id"] != project_id or str(found["contract_id"]) != contract_id:
         raise ApiError(404, "Not Found")
     return found
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
@@ -89,35 +86,6 @@ def _add_world(api: Blueprint, emulation: Emulation) -> None:
             seed(emulation, name)
         return jsonify({"seed": name})
 
-    @api.get("/clients")
-    def clients() -> ResponseReturnValue:
-        rows = emulation.ledger.query("SELECT * FROM client ORDER BY client_id")
-        return jsonify([_client(dict(row)) for row in rows])
-
-    @api.patch("/clients/<client_id>")
-    def change_client(client_id: str) -> ResponseReturnValue:
-        """permitted_projects (list of ids, or null for all), companies (where the app is connected), secret."""
-        wanted = request.get_json(force=True)
-        with emulation.ledger.writing() as db:
-            for name in ("permitted_projects", "companies"):
-                if name in wanted:
-                    # The name is one of the two constants above.
-                    db.execute(
-                        f"UPDATE client SET {name} = ? WHERE client_id = ?",  # noqa: S608
-                        (json.dumps(wanted[name]), client_id),
-                    )
-            if "secret" in wanted:
-                db.execute("UPDATE client SET secret = ? WHERE client_id = ?", (wanted["secret"], client_id))
-            emulation.ledger.append("client_changed", client_id, {k: v for k, v in wanted.items() if k != "secret"})
-        row = emulation.ledger.one("SELECT * FROM client WHERE client_id = ?", (client_id,))
-        return (jsonify({"error": "there is no such client"}), 404) if row is None else jsonify(_client(dict(row)))
-
-    @api.post("/tokens/expire")
-    def expire() -> ResponseReturnValue:
-        """All access tokens are expired at once; refresh tokens stay good."""
-        touched = emulation.ledger.execute("UPDATE token SET expires = 0 WHERE revoked = 0")
-        return jsonify({"expired": touched})
-
     @api.get("/objects/<kind>")
     def objects(kind: str) -> ResponseReturnValue:
         """project, vendor, commitment, period, cost_code, user, payment, company; ?company_id=&project_id=."""
@@ -128,8 +96,3 @@ def _add_world(api: Blueprint, emulation: Emulation) -> None:
                 project_id=request.args.get("project_id", type=int),
             )
         )
-
-
-def _client(row: dict[str, Any]) -> dict[str, Any]:
-    row.pop("secret")
-    return {**row, **{name: json.loads(row[name]) for name in ("companies", "permitted_projects")}}

@@ -84,6 +84,7 @@ def _add_writing(api: Blueprint, emulation: Emulation) -> None:
         if any("wbs_code_id" not in line for line in wanted.get("line_items") or []):
             raise ApiError(400, "param is missing or the value is empty: wbs_code_id", field="wbs_code_id")
         cost = emulation.direct_costs.create(project_id, wanted, caller(emulation))
+        emulation.hold_answer()
         return _shown(emulation, cost), 201
 
     @api.patch("/rest/v1.1/projects/<int:project_id>/direct_costs/<int:direct_cost_id>")

@@ -33,7 +33,10 @@ def _add_people(api: Blueprint, emulation: Emulation) -> None:
     @api.get("/rest/v1.0/me")
     def me() -> ResponseReturnValue:
         user = emulation.storage.need("user", g.token["user_id"])
-        return jsonify({key: user[key] for key in ("id", "login", "name")})
+        shown = {key: user[key] for key in ("id", "login", "name")}
+        if emulation.switches["me_needs_company_for_name"] and not {"company_id", "project_id"} & set(request.args):
+            shown["name"] = None
+        return jsonify(shown)
 
     @api.get("/rest/v1.0/companies")
     def companies() -> ResponseReturnValue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,10 @@ class Emulation:
     direct_costs: DirectCosts
     rates: RateLimits
     public_url: str
+
+    def hold_answer(self) -> None:
+        """Called when a creation is committed: its event may arrive before the caller knows the id (reference 2.7)."""
+        time.sleep(float(self.switches["create_event_before_answer"]))
 
 
 def build(path: Path, public_url: str, *, rate_limit: str = "documented") -> Emulation:

@@ -17,6 +17,8 @@ from flask.typing import ResponseReturnValue
 from emulators.procore.emulation import Emulation
 
 _CODE_SECONDS = 600
+# Values of token.refresh_used beside 0.
+_USED, _REVOKED = 1, 2
 
 
 def login_pages(emulation: Emulation) -> Blueprint:
@@ -54,7 +56,7 @@ def login_pages(emulation: Emulation) -> Blueprint:
             return _error("unauthorized_client", "Client authentication failed.", 403)
         text = str(wanted.get("token", ""))
         emulation.ledger.execute(
-            "UPDATE token SET revoked = 1, refresh_used = 1 WHERE access = ? OR refresh = ?", (text, text)
+            "UPDATE token SET revoked = 1, refresh_used = ? WHERE access = ? OR refresh = ?", (_REVOKED, text, text)
         )
         emulation.ledger.append("token_revoked", wanted.get("client_id", ""))
         return jsonify({})
@@ -143,18 +145,41 @@ def _redeemed(emulation: Emulation, client: sqlite3.Row, wanted: dict[str, Any])
 def _refreshed(emulation: Emulation, client: sqlite3.Row, wanted: dict[str, Any]) -> ResponseReturnValue:
     text = str(wanted.get("refresh_token", ""))
     with emulation.ledger.writing() as db:
-        used = db.execute(
-            "UPDATE token SET refresh_used = 1, revoked = 1 WHERE refresh = ? AND client_id = ? AND refresh_used = 0",
-            (text, client["client_id"]),
-        ).rowcount
-        if not used:
-            emulation.ledger.append("refresh_refused", client["client_id"])
+        old = db.execute(
+            "SELECT * FROM token WHERE refresh = ? AND client_id = ?", (text, client["client_id"])
+        ).fetchone()
+        if old is None or old["refresh_used"]:
+            _refused_refresh(emulation, client["client_id"], old)
             return _invalid_grant(emulation)
-        user_id = emulation.ledger.value("SELECT user_id FROM token WHERE refresh = ?", (text,))
-        return _issued(emulation, client["client_id"], user_id, "refresh_token", renewable=True)
+        ended = 1 if emulation.switches["refresh_ends_old_access"] else 0
+        db.execute("UPDATE token SET refresh_used = ?, revoked = ? WHERE refresh = ?", (_USED, ended, text))
+        family = _family(emulation, old["access"])
+        return _issued(emulation, client["client_id"], old["user_id"], "refresh_token", renewable=True, family=family)
 
 
-def _issued(emulation: Emulation, client_id: str, user_id: int, grant: str, *, renewable: bool) -> ResponseReturnValue:
+def _refused_refresh(emulation: Emulation, client_id: str, old: sqlite3.Row | None) -> None:
+    """Procore: a refresh token is good once; what a second use does to the tokens that came from it is not said."""
+    if old is None or old["refresh_used"] != _USED:
+        emulation.ledger.append("refresh_refused", client_id)
+        return
+    emulation.ledger.append("refresh_reused", client_id, {"user_id": old["user_id"]})
+    if emulation.switches["refresh_reuse_revokes"]:
+        emulation.ledger.execute(
+            "UPDATE token SET revoked = 1, refresh_used = ? WHERE access IN"
+            " (SELECT access FROM token_family WHERE family = ?)",
+            (_REVOKED, _family(emulation, old["access"])),
+        )
+
+
+def _family(emulation: Emulation, access: str) -> str:
+    """The login that a token goes back to."""
+    found = emulation.ledger.value("SELECT family FROM token_family WHERE access = ?", (access,))
+    return str(found or access)
+
+
+def _issued(
+    emulation: Emulation, client_id: str, user_id: int, grant: str, *, renewable: bool, family: str = ""
+) -> ResponseReturnValue:
     seconds = float(emulation.switches["token_seconds"])
     now = emulation.clock.epoch()
     header = base64.urlsafe_b64encode(b'{"typ":"JWT","alg":"ES512"}').decode().rstrip("=")
@@ -166,6 +191,7 @@ def _issued(emulation: Emulation, client_id: str, user_id: int, grant: str, *, r
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (access, refresh, client_id, user_id, grant, now, now + seconds),
         )
+        db.execute("INSERT INTO token_family (access, family) VALUES (?, ?)", (access, family or access))
         emulation.ledger.append("token_issued", client_id, {"grant": grant, "user_id": user_id})
     answer: dict[str, Any] = {
         "access_token": access,

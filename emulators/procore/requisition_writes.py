@@ -36,7 +36,17 @@ def _add_writes(api: Blueprint, emulation: Emulation) -> None:
     def create() -> ResponseReturnValue:
         body = json_body()
         commitment, wanted = _addressed(emulation, body)
-        invoice = emulation.invoicing.create(commitment["id"], wanted, caller(emulation))
+        _check_items(wanted, "item_type")
+        try:
+            with emulation.ledger.writing():
+                _refuse_if_open(emulation, commitment["id"])
+                invoice = emulation.invoicing.create(commitment["id"], wanted, caller(emulation))
+        except Refused as error:
+            status = int(emulation.switches["create_refused_status"])
+            raise ApiError(
+                status, f"{error.field} {error}" if status == 400 else str(error), field=error.field
+            ) from error
+        emulation.hold_answer()
         return _shown(emulation, invoice), 201
 
     @api.patch("/rest/v1.1/requisitions/<int:requisition_id>")
@@ -44,9 +54,12 @@ def _add_writes(api: Blueprint, emulation: Emulation) -> None:
     def change(requisition_id: int) -> ResponseReturnValue:
         body = json_body()
         _of_project(emulation, requisition_id, project_parameter(emulation, body.get("project_id", "")))
+        if not body.get("commitment_id"):
+            raise ApiError(400, "param is missing or the value is empty: commitment_id", field="commitment_id")
         wanted = body.get("requisition")
         if not isinstance(wanted, dict):
             raise ApiError(400, "param is missing or the value is empty: requisition", field="requisition")
+        _check_items(wanted, "id", "item_type")
         return _shown(emulation, emulation.invoicing.edit(requisition_id, wanted, caller(emulation)))
 
     @api.delete("/rest/v1.1/requisitions/<int:requisition_id>")
@@ -116,6 +129,23 @@ def _addressed(emulation: Emulation, body: dict[str, Any]) -> tuple[dict[str, An
     if commitment is None or commitment["project_id"] != project_id:
         raise ApiError(404, "Not Found")
     return commitment, wanted
+
+
+def _check_items(wanted: dict[str, Any], *names: str) -> None:
+    """Procore: what a line must say (oas_requisitions.json)."""
+    for item in wanted.get("items") or []:
+        for name in names:
+            if not item.get(name):
+                raise ApiError(400, f"items: {name} is missing", field=name)
+
+
+def _refuse_if_open(emulation: Emulation, commitment_id: int) -> None:
+    """The next invoice of a contract has to wait until the one before is approved, unless the switch says otherwise."""
+    if not emulation.switches["open_invoice_refuses_next"]:
+        return
+    for invoice in emulation.rows.of_commitment(commitment_id):
+        if invoice.status not in ("approved", "approved_as_noted"):
+            raise Refused(f"cannot be created while invoice {invoice.invoice_number} of this contract is open")
 
 
 def _of_project(emulation: Emulation, requisition_id: int, project_id: int) -> Invoice:

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS token (
     refresh_used INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX IF NOT EXISTS token_refresh ON token (refresh);
+CREATE TABLE IF NOT EXISTS token_family (access TEXT PRIMARY KEY, family TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS code (
     code TEXT PRIMARY KEY, client_id TEXT NOT NULL, user_id INTEGER NOT NULL, redirect_uri TEXT NOT NULL,
     expires REAL NOT NULL, used INTEGER NOT NULL DEFAULT 0
@@ -95,6 +96,7 @@ _TABLES = (
     "document",
     "client",
     "token",
+    "token_family",
     "code",
     "invoice",
     "invoice_version",

@@ -77,6 +77,24 @@ _UNKNOWN = [
     Switch(
         "closed_period_refuses_invoices", False, "An invoice may not be created in a closed billing period", "8 (14)"
     ),
+    Switch(
+        "open_invoice_refuses_next",
+        True,
+        "POST of an invoice is refused while an earlier one of the contract is not approved",
+        "8 (14)",
+    ),
+    Switch(
+        "create_refused_status",
+        422,
+        "Answer to a refused POST of an invoice; the schema lists no 422 there",
+        "oas_requisitions",
+        (422, 400),
+    ),
+    Switch(
+        "me_needs_company_for_name", True, "/me tells the name only with company_id or project_id", "oas_supporting"
+    ),
+    Switch("refresh_reuse_revokes", False, "A refresh token used twice revokes every token that came from it", "4.2"),
+    Switch("refresh_ends_old_access", True, "Refreshing ends the old access token at once", "4.2"),
     Switch("webhooks_api_permitted", True, "The caller has the permission for the tool Webhooks API; otherwise 403"),
     Switch(
         "company_hook_accepts_project_resource", False, "A company hook may have a trigger on a project resource", "1.5"
@@ -128,6 +146,11 @@ _WEATHER = [
     Switch("delivery_workers", 4, "Parallel deliveries per hook while duplicate or shuffle is on"),
     Switch("delivery_timeout_seconds", 5.0, "How long a destination may take to answer"),
     Switch("webhooks_stopped", False, "Deliveries wait in their queues"),
+    Switch(
+        "create_event_before_answer",
+        0.0,
+        "Seconds the answer to a POST of an invoice, direct cost or payment is held back while its event goes out",
+    ),
     Switch("token_seconds", 5400, "Lifetime of new access tokens"),
     Switch("authorize_without_asking", False, "The consent page answers Allow by itself"),
     Switch("storage_refuses_token", False, "The file storage refuses requests that carry a bearer token"),

@@ -12,8 +12,8 @@ Faults that come BEFORE the handler (the request changes nothing):
     gzip_bomb, drop (connection closed), reset (TCP reset), hang (waits `seconds`, then closes the connection),
     slow (waits `seconds`, then handles the request as usual: a late commit if the client has gone)
 Faults that come AFTER the handler (what it committed stands):
-    500_after_commit, drop_after_commit, reset_after_commit, hang_after_commit, truncated, slow_drip (the body takes
-    `seconds`), wrong_type (text/plain)
+    500_after_commit, drop_after_commit, reset_after_commit, hang_after_commit, slow_after_commit (the good answer
+    comes `seconds` later), truncated, slow_drip (the body takes `seconds`), wrong_type (text/plain)
 Faults that the emulator itself carries out: it asks `engine.active(name)` in its handler, e.g. stale_read.
 """
 
@@ -60,6 +60,7 @@ AFTER = (
     "drop_after_commit",
     "reset_after_commit",
     "hang_after_commit",
+    "slow_after_commit",
     "truncated",
     "slow_drip",
     "wrong_type",
@@ -244,7 +245,7 @@ class _FaultGate:
 
     def _after(self, rule: FaultRule, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         answer = Response.from_app(self._app, environ, buffered=True)
-        if rule.fault == "hang_after_commit":
+        if rule.fault in ("hang_after_commit", "slow_after_commit"):
             time.sleep(rule.seconds)
         if rule.fault in ("drop_after_commit", "reset_after_commit", "hang_after_commit"):
             _cut(environ, reset=rule.fault == "reset_after_commit")
@@ -259,7 +260,8 @@ class _FaultGate:
             body = answer.get_data()
             start_response(answer.status, list(answer.headers))
             return _dripping(body, rule.seconds)
-        answer.headers["Content-Type"] = "text/plain"
+        if rule.fault == "wrong_type":
+            answer.headers["Content-Type"] = "text/plain"
         return answer(environ, start_response)
 
 

@@ -166,3 +166,84 @@ def test_the_documented_rate_limit_answers_429_with_retry_after(tmp_path: Path) 
         caller.control("POST", "/switches", {"rate_limit": {"hourly": 3600, "spike": 100}})
         caller.control("POST", "/clock", {"offset_seconds": 20})
         assert caller.call("GET", "/rest/v1.0/me").headers["X-Rate-Limit-Limit"] == "100"
+
+
+def renewed(procore: Procore, refresh: str) -> requests.Response:  # noqa: F811
+    body = {"grant_type": "refresh_token", "refresh_token": refresh, **CREDENTIALS}
+    return requests.post(procore.url + TOKEN, json=body, timeout=10)
+
+
+def signed_in(procore: Procore) -> dict[str, str]:  # noqa: F811
+    body = {"grant_type": "authorization_code", "code": code_from(procore), "redirect_uri": BACK, **CREDENTIALS}
+    token: dict[str, str] = requests.post(procore.url + TOKEN, json=body, timeout=10).json()
+    return token
+
+
+def status_with(procore: Procore, access: str, path: str = "/rest/v1.0/me") -> int:  # noqa: F811
+    headers = {"Authorization": f"Bearer {access}", "Procore-Company-Id": str(COMPANY)}
+    return requests.get(procore.url + path, headers=headers, timeout=10).status_code
+
+
+@pytest.mark.parametrize("revokes", [False, True])
+def test_a_refresh_token_used_twice_is_counted_and_may_end_the_whole_login(
+    procore: Procore,  # noqa: F811
+    revokes: bool,
+) -> None:
+    procore.control("POST", "/switches", {"refresh_reuse_revokes": revokes})
+    token = signed_in(procore)
+    second = renewed(procore, token["refresh_token"]).json()
+    third = renewed(procore, second["refresh_token"]).json()
+    again = renewed(procore, token["refresh_token"])
+    assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
+    assert status_with(procore, third["access_token"]) == (401 if revokes else 200)
+    assert renewed(procore, third["refresh_token"]).status_code == (400 if revokes else 200)
+    counts = procore.control("GET", "/oauth")
+    assert (counts["refreshes"], counts["reuses"], counts["authorization_code"]) == (2 if revokes else 3, 1, 1)
+    assert counts["clients"][CREDENTIALS["client_id"]]["reuses"] == 1
+    assert counts["refused"] == (1 if revokes else 0)
+
+
+def test_refreshing_may_leave_the_old_access_token_alone(procore: Procore) -> None:  # noqa: F811
+    token = signed_in(procore)
+    procore.control("POST", "/switches", {"refresh_ends_old_access": False})
+    second = renewed(procore, token["refresh_token"]).json()
+    assert status_with(procore, token["access_token"]) == 200
+    procore.control("POST", "/switches", {"refresh_ends_old_access": True})
+    assert renewed(procore, second["refresh_token"]).status_code == 200
+    assert status_with(procore, second["access_token"]) == 401
+
+
+def test_a_lost_answer_costs_the_refresh_token(procore: Procore) -> None:  # noqa: F811
+    token = signed_in(procore)
+    rule = {"match": {"method": "POST", "path": "^/oauth/token"}, "fault": "drop_after_commit", "times": 1}
+    procore.control("POST", "/faults", rule)
+    with pytest.raises(requests.ConnectionError):
+        renewed(procore, token["refresh_token"])
+    assert renewed(procore, token["refresh_token"]).json()["error"] == "invalid_grant"
+    assert procore.control("GET", "/oauth")["reuses"] == 1
+
+
+def test_withdrawn_permission_ends_both_tokens(procore: Procore) -> None:  # noqa: F811
+    token = signed_in(procore)
+    assert procore.control("POST", "/tokens/revoke", {"client_id": CREDENTIALS["client_id"]})["revoked"] >= 1
+    assert status_with(procore, token["access_token"]) == 401
+    assert renewed(procore, token["refresh_token"]).status_code == 400
+    counts = procore.control("GET", "/oauth")
+    assert (counts["reuses"], counts["refused"]) == (0, 1)
+
+
+def test_a_person_sees_their_own_projects_and_writes_under_their_own_name(procore: Procore) -> None:  # noqa: F811
+    token = signed_in(procore)
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    me = requests.get(f"{procore.url}/rest/v1.0/me", headers=headers, timeout=10).json()
+    first, second = procore.get("/rest/v1.0/projects", company_id=COMPANY)[:2]
+    procore.control("PATCH", f"/clients/{CREDENTIALS['client_id']}", {"permitted_projects": [second["id"]]})
+    path = f"/rest/v1.1/requisitions?project_id={first['id']}"
+    assert procore.call("GET", path).status_code == 403
+    assert status_with(procore, token["access_token"], path) == 200
+    procore.control("PATCH", f"/users/{me['id']}", {"permitted_projects": [second["id"]]})
+    assert status_with(procore, token["access_token"], path) == 403
+    procore.control("POST", "/switches", {"me_needs_company_for_name": True})
+    bare = requests.get(f"{procore.url}/rest/v1.0/me", headers=headers, timeout=10).json()
+    asked = requests.get(f"{procore.url}/rest/v1.0/me?company_id={COMPANY}", headers=headers, timeout=10).json()
+    assert (bare["name"], asked["name"]) == (None, me["name"])

@@ -158,6 +158,8 @@ def test_retainage_release_pays_what_was_withheld(procore: Procore) -> None:
 def test_create_change_lock_and_delete_over_rest(procore: Procore) -> None:
     commitment = procore.control("GET", f"/objects/commitment?company_id={COMPANY}")[7]
     project = commitment["project_id"]
+    for open_one in procore.control("GET", f"/invoices?commitment_id={commitment['id']}"):
+        procore.control("POST", f"/invoices/{open_one['id']}/status", {"status": "approved"})
     body: dict[str, Any] = {
         "project_id": project,
         "commitment_id": commitment["id"],
