@@ -83,20 +83,17 @@ def install_access(app: Flask, emulation: Emulation) -> None:
 def _check(emulation: Emulation) -> None:
     token = valid_token(emulation, request.headers.get("Authorization", ""))
     client_id = "" if token is None else str(token["client_id"])
-    g.allowance = emulation.rates.count(client_id or (request.remote_addr or ""))
+    company = request.headers.get("Procore-Company-Id", "").strip()
+    g.allowance = emulation.rates.count(client_id or (request.remote_addr or ""), company)
     if g.allowance.exceeded:
-        raise ApiError(
-            429,
-            "You have surpassed the maximum number of requests",
-            headers={"Retry-After": str(g.allowance.retry_after)},
-        )
+        told = {"Retry-After": str(g.allowance.retry_after)} if emulation.switches["retry_after_on_429"] else {}
+        raise ApiError(429, "You have surpassed the maximum number of requests", headers=told)
     if token is None:
         raise ApiError(401, "Unauthorized")
     g.token = token
     g.client = emulation.ledger.one("SELECT * FROM client WHERE client_id = ?", (client_id,))
     if request.path.startswith(_TOKEN_ONLY):
         return
-    company = request.headers.get("Procore-Company-Id", "").strip()
     service = token["grant_type"] == "client_credentials"
     if not company:
         if request.path in _WITHOUT_HEADER and not service:

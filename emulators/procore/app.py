@@ -12,6 +12,7 @@ from emulators.procore.access import install_access
 from emulators.procore.attachments import attachment_pages
 from emulators.procore.commitments_api import commitments_api
 from emulators.procore.control import control_api
+from emulators.procore.control_attachments import control_attachments_api
 from emulators.procore.control_clients import control_clients_api
 from emulators.procore.control_direct_costs import control_direct_costs_api
 from emulators.procore.control_hooks import control_hooks_api
@@ -21,8 +22,10 @@ from emulators.procore.direct_cost_pages import direct_cost_pages
 from emulators.procore.direct_costs_api import direct_costs_api
 from emulators.procore.directory_api import directory_api
 from emulators.procore.emulation import Emulation, build
+from emulators.procore.moving_rows import RowMoves
 from emulators.procore.oauth import login_pages
 from emulators.procore.pages import invoice_pages
+from emulators.procore.rate_headers import RateHeaders
 from emulators.procore.requisition_writes import requisition_writing
 from emulators.procore.requisitions import requisition_reading
 from emulators.procore.seeding import seed
@@ -51,17 +54,19 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     install_access(app, emulation)
+    moves = RowMoves(emulation)
     for blueprint in (
         login_pages(emulation),
         directory_api(emulation),
         commitments_api(emulation),
-        requisition_reading(emulation),
+        requisition_reading(emulation, moves),
         requisition_writing(emulation),
-        direct_costs_api(emulation),
+        direct_costs_api(emulation, moves),
         webhooks_v2(emulation),
         webhooks_v1(emulation),
         attachment_pages(emulation),
         control_api(emulation),
+        control_attachments_api(emulation),
         control_clients_api(emulation),
         control_hooks_api(emulation),
         control_world_api(emulation),
@@ -82,6 +87,7 @@ def create_app(
     )
     _add_errors(app)
     emulation.engine.install(app)
+    app.wsgi_app = RateHeaders(app.wsgi_app, emulation)  # type: ignore[method-assign]
     emulation.deliveries.resume()
     return app, emulation
 

@@ -20,6 +20,7 @@ def control_clients_api(emulation: Emulation) -> Blueprint:
     tell_errors(api)
     _add_clients(api, emulation)
     _add_tokens(api, emulation)
+    _add_rates(api, emulation)
     return api
 
 
@@ -79,6 +80,19 @@ def _add_tokens(api: Blueprint, emulation: Emulation) -> None:
             (client_id, client_id, user_id, user_id),
         )
         return jsonify({"revoked": touched})
+
+
+def _add_rates(api: Blueprint, emulation: Emulation) -> None:
+    @api.get("/rate_limits")
+    def report() -> ResponseReturnValue:
+        """Calls counted and 429s given since the start, for each company: {"companies": {id: {"calls", "refused"}}}."""
+        return jsonify({"companies": emulation.rates.report()})
+
+    @api.delete("/rate_limits")
+    def clear() -> ResponseReturnValue:
+        """Begin all windows and counts again."""
+        emulation.rates.clear()
+        return jsonify({})
 
 
 def _client(row: dict[str, Any]) -> dict[str, Any]:

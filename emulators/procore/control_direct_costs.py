@@ -95,16 +95,6 @@ def _add_changing(api: Blueprint, emulation: Emulation) -> None:
         emulation.direct_costs.delete(direct_cost_id, actor_of(emulation, None, cost.company_id), emit=silence.emit)
         return Response(status=204)
 
-    @api.post("/direct_costs/<int:direct_cost_id>/attachments")
-    def attach(direct_cost_id: int) -> ResponseReturnValue:
-        wanted = body_object()
-        with emulation.ledger.writing():
-            attachment_id = _attach(emulation, emulation.direct_costs.need(direct_cost_id), wanted)
-            actor = actor_of(emulation, wanted.get("by"), None)
-            silence = silence_of(emulation, wanted)
-            emulation.direct_costs.touched_by_attachment(direct_cost_id, actor, emit=silence.emit)
-        return jsonify({"id": attachment_id}), 201
-
 
 def make_direct_cost(emulation: Emulation, options: Mapping[str, Any], place: int = 0) -> DirectCost:
     """From the wishes of the control API or the web page; whatever is not said is made up."""

@@ -132,16 +132,6 @@ def _add_changing(api: Blueprint, emulation: Emulation) -> None:
         emulation.invoicing.edit(invoice_id, wanted, actor, emit=silence.emit, touch=silence.touch)
         return jsonify(one_short(emulation, invoice_id))
 
-    @api.post("/invoices/<int:invoice_id>/attachments")
-    def attach(invoice_id: int) -> ResponseReturnValue:
-        wanted = body_object()
-        invoice = emulation.invoicing.need(invoice_id)
-        actor = actor_of(emulation, wanted.get("by"), invoice.company_id)
-        filename = str(wanted.get("filename") or f"{invoice.invoice_number}.pdf")
-        return jsonify(
-            {"id": emulation.invoicing.attach(invoice_id, filename, actor, emit=wanted.get("emit", True))}
-        ), 201
-
     @api.delete("/invoices/<int:invoice_id>")
     def delete(invoice_id: int) -> ResponseReturnValue:
         company_id = emulation.invoicing.need(invoice_id).company_id

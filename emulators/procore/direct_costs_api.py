@@ -16,15 +16,16 @@ from emulators.procore.access import ApiError, caller, json_body, project_parame
 from emulators.procore.direct_cost_rows import DirectCost
 from emulators.procore.emulation import Emulation
 from emulators.procore.invoicing import Refused
+from emulators.procore.moving_rows import ORDERS, RowMoves
 from emulators.procore.paging import filter_list, filter_range, filter_value, page_bounds, paged, with_page_headers
 from emulators.procore.requisitions import as_numbers
 
 _LARGEST_BATCH = 1000
 
 
-def direct_costs_api(emulation: Emulation) -> Blueprint:
+def direct_costs_api(emulation: Emulation, moves: RowMoves) -> Blueprint:
     api = Blueprint("direct_costs_api", __name__)
-    _add_reading(api, emulation)
+    _add_reading(api, emulation, moves)
     _add_lines(api, emulation)
     _add_writing(api, emulation)
     _add_batch(api, emulation)
@@ -36,16 +37,20 @@ def direct_costs_api(emulation: Emulation) -> Blueprint:
     return api
 
 
-def _add_reading(api: Blueprint, emulation: Emulation) -> None:
+def _add_reading(api: Blueprint, emulation: Emulation, moves: RowMoves) -> None:
     @api.get("/rest/v1.1/projects/<int:project_id>/direct_costs")
     @api.get("/rest/v1.0/projects/<int:project_id>/direct_costs")
     def direct_costs(project_id: int) -> ResponseReturnValue:
         where, parameters = _conditions(emulation, project_parameter(emulation, project_id))
         page, per_page = page_bounds(100, int(emulation.switches["largest_page"]))
-        found = emulation.direct_cost_rows.chosen(where, parameters, limit=per_page, offset=(page - 1) * per_page)
+        order, offset = ORDERS[emulation.switches["list_order"]], (page - 1) * per_page
         total = emulation.direct_cost_rows.count(where, parameters)
+        found = emulation.direct_cost_rows.chosen(where, parameters, order=order, limit=per_page + 1, offset=offset)
+        found, behind = found[:per_page], found[per_page].id if len(found) > per_page else None
         rows = [emulation.direct_cost_records.row(_seen(emulation, cost)) for cost in found]
-        return with_page_headers(emulation, jsonify(as_numbers(emulation, rows)), total, page, per_page)
+        answer = with_page_headers(emulation, jsonify(as_numbers(emulation, rows)), total, page, per_page)
+        moves.after_page("direct_costs", page, [cost.id for cost in found], behind, project_id)
+        return answer
 
     @api.get("/rest/v1.1/projects/<int:project_id>/direct_costs/<int:direct_cost_id>")
     @api.get("/rest/v1.0/projects/<int:project_id>/direct_costs/<int:direct_cost_id>")

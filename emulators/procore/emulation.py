@@ -13,6 +13,7 @@ from emulators.procore.direct_costs import DirectCosts
 from emulators.procore.hooks import Hooks
 from emulators.procore.invoice_rows import InvoiceRows
 from emulators.procore.invoicing import Invoicing
+from emulators.procore.rate_faults import fault_answers
 from emulators.procore.rate_limits import RateLimits
 from emulators.procore.storage import SCHEMA, Storage
 from emulators.procore.switch_list import switches as switch_list
@@ -62,7 +63,8 @@ def build(path: Path, public_url: str, *, rate_limit: str = "documented") -> Emu
     direct_cost_rows = DirectCostRows(storage)
     pages = ("/faults", "/switches", "/webhooks", "/invoices", "/new", "/direct_costs")
     spare = ("/_emulator/", "/_storage/", "/static/", *pages)
-    engine = FaultEngine(ledger, spare=spare)
+    answers = fault_answers(clock.epoch, lambda: bool(switches["retry_after_on_429"]))
+    engine = FaultEngine(ledger, spare=spare, answers=answers)
 
     def recompute(changed: set[str]) -> None:
         if changed & _WORKED_IN:

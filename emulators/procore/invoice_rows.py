@@ -6,6 +6,7 @@ import json
 import sqlite3
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from emulators.procore.amounts import NOTHING_YET, Certificate, Entry, certify
 from emulators.procore.records import Invoice, Surroundings, detail_of, header_of, items_of
@@ -144,7 +145,7 @@ class InvoiceRows:
         attachments = [
             {
                 "id": row["id"],
-                "url": f"{self.public_url}/rest/v1.0/prostore_files/{row['id']}/{row['filename']}",
+                "url": f"{self.public_url}/rest/v1.0/prostore_files/{row['id']}/{quote(row['filename'])}",
                 "filename": row["filename"],
                 "content_type": row["content_type"],
             }

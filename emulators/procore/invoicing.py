@@ -14,6 +14,7 @@ from typing import Any
 
 from emulators.procore.amounts import ZERO, Entry, money
 from emulators.procore.event_bodies import Happening
+from emulators.procore.files import type_of
 from emulators.procore.invoice_rows import InvoiceRows
 from emulators.procore.records import STATUSES, Invoice
 from emulators.procore.storage import Storage
@@ -202,7 +203,7 @@ class Invoicing:
         attachment_id = self.storage.new_id()
         self.ledger.execute(
             "INSERT INTO attachment (id, invoice_id, filename, content_type, title) VALUES (?, ?, ?, ?, ?)",
-            (attachment_id, holder_id, filename, "application/pdf", title),
+            (attachment_id, holder_id, filename, type_of(filename), title),
         )
         return attachment_id
 

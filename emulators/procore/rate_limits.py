@@ -41,11 +41,19 @@ class RateLimits:
         self._switches = switches
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, str], tuple[int, int]] = {}
+        self._calls: dict[str, int] = {}
+        self._refused: dict[str, int] = {}
 
-    def count(self, client: str) -> Allowance:
-        """Count one call and answer what is left."""
+    def count(self, client: str, company: str = "") -> Allowance:
+        """Count one call and answer what is left; a company may have a limit of its own."""
         now = int(self._clock.epoch())
-        limits = self._switches["rate_limit"]
+        own = self._switches["rate_limit_companies"].get(company)
+        limits = own or self._switches["rate_limit"]
+        if company:
+            with self._lock:
+                self._calls[company] = self._calls.get(company, 0) + 1
+        if company and (own or self._switches["rate_limit_scope"] == "company"):
+            client = f"{client} in {company}"
         with self._lock:
             allowances = [self._count(client, name, int(limits[name]), now) for name in _WINDOWS if name in limits]
         if not allowances:
@@ -53,9 +61,21 @@ class RateLimits:
         over = [a for a in allowances if a.exceeded]
         return max(over, key=lambda a: a.retry_after) if over else min(allowances, key=lambda a: a.remaining)
 
+    def refused(self, company: str) -> None:
+        """A 429 was given, by the limit or by a fault rule."""
+        with self._lock:
+            self._refused[company] = self._refused.get(company, 0) + 1
+
+    def report(self) -> dict[str, dict[str, int]]:
+        """Calls counted and 429s given, for each company of the header."""
+        with self._lock:
+            names = sorted({*self._calls, *self._refused})
+            return {n: {"calls": self._calls.get(n, 0), "refused": self._refused.get(n, 0)} for n in names}
+
     def clear(self) -> None:
         with self._lock:
-            self._counts.clear()
+            for counts in (self._counts, self._calls, self._refused):
+                counts.clear()
 
     def _count(self, client: str, name: str, limit: int, now: int) -> Allowance:
         length = _WINDOWS[name]

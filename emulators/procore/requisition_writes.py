@@ -5,7 +5,6 @@ Procore: an admin may change any invoice whatever its status; a record with an o
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -98,25 +97,32 @@ def _add_extras(api: Blueprint, emulation: Emulation) -> None:
         """With polling a job address, otherwise an e-mail (reference 2.1)."""
         project_id = project_parameter(emulation)
         _of_project(emulation, requisition_id, project_id)
+        files = json_body().get("files")
+        if not isinstance(files, list) or any("type" not in file or "id" not in file for file in files):
+            raise ApiError(400, "param is missing or the value is empty: files", field="files")
         if request.args.get("polling") != "true":
             return jsonify({"message": "The PDF will be sent by e-mail."})
-        return jsonify(
-            {"job_url": f"{emulation.public_url}/rest/v1.0/pdf_jobs/{requisition_id}?project_id={project_id}"}
-        )
+        job = {"id": emulation.storage.new_id(), "requisition_id": requisition_id, "polls": 0, "files": files}
+        emulation.storage.put("pdf_job", job, project_id=project_id)
+        return jsonify({"job_url": f"{emulation.public_url}/rest/v1.0/pdf_jobs/{job['id']}?project_id={project_id}"})
 
-    polls: dict[int, int] = {}
-    lock = threading.Lock()
-
-    @api.get("/rest/v1.0/pdf_jobs/<int:requisition_id>")
-    def poll(requisition_id: int) -> ResponseReturnValue:
-        _of_project(emulation, requisition_id, project_parameter(emulation))
-        with lock:
-            polls[requisition_id] = polls.get(requisition_id, 0) + 1
-            ready = polls[requisition_id] % 2 == 0
-        if not ready:
+    @api.get("/rest/v1.0/pdf_jobs/<int:job_id>")
+    def poll(job_id: int) -> ResponseReturnValue:
+        project_id = project_parameter(emulation)
+        with emulation.ledger.writing():
+            job = emulation.storage.get("pdf_job", job_id)
+            if job is None:
+                raise ApiError(404, "Not Found")
+            _of_project(emulation, job["requisition_id"], project_id)
+            job["polls"] += 1
+            emulation.storage.put("pdf_job", job, project_id=project_id)
+        outcome = emulation.switches["pdf_job_outcome"]
+        if outcome == "never" or job["polls"] <= int(emulation.switches["pdf_polls_before_ready"]):
             return jsonify({"status": "processing", "result": None})
-        url = f"{emulation.public_url}/_storage/cover/{requisition_id}.pdf"
-        return jsonify({"status": "completed", "result": {"url": url}})
+        if outcome == "failed":
+            return jsonify({"status": "failed", "result": None})
+        base = emulation.switches["storage_base_url"] or emulation.public_url
+        return jsonify({"status": "completed", "result": {"url": f"{base}/_storage/compiled/{job_id}.pdf"}})
 
 
 def _addressed(emulation: Emulation, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from emulators.procore.access import ApiError, project_parameter
 from emulators.procore.emulation import Emulation
+from emulators.procore.moving_rows import ORDERS, RowMoves
 from emulators.procore.paging import (
     filter_list,
     filter_range,
@@ -27,13 +28,13 @@ from emulators.procore.records import STATUSES
 VIEWS = ("default", "extended", "items", "action_policy")
 
 
-def requisition_reading(emulation: Emulation) -> Blueprint:
+def requisition_reading(emulation: Emulation, moves: RowMoves) -> Blueprint:
     api = Blueprint("requisition_reading", __name__)
 
     @api.get("/rest/v1.1/requisitions")
     @api.get("/rest/v1.0/requisitions")
     def list_requisitions() -> ResponseReturnValue:
-        return _list(emulation, project_parameter(emulation))
+        return _list(emulation, moves, project_parameter(emulation))
 
     @api.get("/rest/v1.1/requisitions/<int:requisition_id>")
     @api.get("/rest/v1.0/requisitions/<int:requisition_id>")
@@ -130,23 +131,27 @@ def history_rows(emulation: Emulation, requisition_id: int) -> list[dict[str, An
     return answer
 
 
-def _list(emulation: Emulation, project_id: int) -> Response:
+def _list(emulation: Emulation, moves: RowMoves, project_id: int) -> Response:
     clauses, parameters = _conditions(project_id)
     where = " AND ".join(clauses)
     # The clauses are constants of this module; every value goes as a parameter.
     total = emulation.ledger.value(f"SELECT COUNT(*) FROM invoice WHERE {where}", parameters)  # noqa: S608
     page, per_page = page_bounds(30, int(emulation.switches["largest_page"]))
+    order = ORDERS[emulation.switches["list_order"]]
     rows = emulation.ledger.query(
-        f"SELECT id, version, header, items FROM invoice WHERE {where} ORDER BY id LIMIT ? OFFSET ?",  # noqa: S608
-        [*parameters, per_page, (page - 1) * per_page],
+        f"SELECT id, version, header, items FROM invoice WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608
+        [*parameters, per_page + 1, (page - 1) * per_page],
     )
+    rows, behind = rows[:per_page], rows[per_page]["id"] if len(rows) > per_page else None
     wanted = view()
     stale = emulation.engine.active("stale_read") is not None
     records = []
     for row in rows:
         seen = (_previous(emulation, row["id"], row["version"]) or row) if stale else row
         records.append(wire(emulation, seen["header"], seen["items"], wanted))
-    return with_page_headers(emulation, jsonify(records), int(total), page, per_page)
+    answer = with_page_headers(emulation, jsonify(records), int(total), page, per_page)
+    moves.after_page("requisitions", page, [row["id"] for row in rows], behind, project_id)
+    return answer
 
 
 def _conditions(project_id: int) -> tuple[list[str], list[Any]]:

@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS attachment (
     id INTEGER PRIMARY KEY, invoice_id INTEGER NOT NULL, filename TEXT NOT NULL, content_type TEXT NOT NULL,
     title TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS attachment_trait (attachment_id INTEGER PRIMARY KEY, traits TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS direct_cost (
     id INTEGER PRIMARY KEY, company_id INTEGER NOT NULL, project_id INTEGER NOT NULL, vendor_id INTEGER,
     kind TEXT NOT NULL, status TEXT NOT NULL, invoice_number TEXT NOT NULL, created_at TEXT NOT NULL,
@@ -102,6 +103,7 @@ _TABLES = (
     "invoice_version",
     "history",
     "attachment",
+    "attachment_trait",
     "direct_cost",
     "direct_cost_version",
     "hook_trigger",

@@ -122,6 +122,13 @@ _UNKNOWN = [
     Switch("missing_company_header_status", 400, "Answer when Procore-Company-Id is missing", "4.1", (400, 401, 403)),
     Switch("not_connected_status", 403, "Answer when the app is not connected to the company", "4.3", (401, 403)),
     Switch("invalid_grant_status", 400, "Answer to a wrong or used code or refresh token", "4.2", (400, 401)),
+    Switch(
+        "list_order",
+        "id",
+        "Order of the lists of invoices and direct costs",
+        "5",
+        ("id", "-id", "updated_at", "-updated_at"),
+    ),
     Switch("largest_page", 2000, "Largest per_page; more is silently cut", "5"),
     Switch("deep_link_redirects", False, "The classic invoice link redirects to the new screen", "7, 9.8"),
     Switch(
@@ -154,6 +161,14 @@ _WEATHER = [
     Switch("token_seconds", 5400, "Lifetime of new access tokens"),
     Switch("authorize_without_asking", False, "The consent page answers Allow by itself"),
     Switch("storage_refuses_token", False, "The file storage refuses requests that carry a bearer token"),
+    Switch("storage_base_url", "", "Host of the file storage, e.g. http://localhost:8001; empty: the emulator's own"),
+    Switch("pdf_polls_before_ready", 1, "How often a PDF job answers that it is still at work"),
+    Switch("pdf_job_outcome", "completed", "How a PDF job ends", "2.1", ("completed", "failed", "never")),
+    Switch(
+        "rows_move",
+        {},
+        'Rows move while a list is read: {"list": "requisitions", "after_page": 1, "how": "delete"}; moving_rows.py',
+    ),
     Switch("record_api_calls", True, "Each API call becomes a line of the history"),
 ]
 
@@ -161,4 +176,11 @@ _WEATHER = [
 def switches(*, rate_limit: str = "documented") -> list[Switch]:
     """All switches; `rate_limit` chooses the default of the limit."""
     rate = UNLIMITED_RATE if rate_limit == "off" else DOCUMENTED_RATE
-    return [*_UNKNOWN, *_WEATHER, Switch("rate_limit", dict(rate), "Calls per hour and per 10 seconds", "5")]
+    return [
+        *_UNKNOWN,
+        *_WEATHER,
+        Switch("rate_limit", dict(rate), "Calls per hour and per 10 seconds", "5"),
+        Switch("rate_limit_companies", {}, 'The same for chosen companies: {"<company id>": {"hourly", "spike"}}'),
+        Switch("rate_limit_scope", "client", "What has a limit of its own", "5", ("client", "company")),
+        Switch("retry_after_on_429", True, "A 429 carries Retry-After; otherwise only the Reset header tells", "5"),
+    ]
