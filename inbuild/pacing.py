@@ -63,10 +63,11 @@ class Pacer:
         self._alone = _alone.setdefault(key, _Alone())
 
     @contextmanager
-    def take(self) -> Iterator[Answered]:
+    def take(self, patience: float = PATIENCE_SECONDS) -> Iterator[Answered]:
         """A place for one call; yields the function that hears the answer. Left unheard, the call may have counted.
 
-        Sleeps up to half a second for a place. Raises Wait.
+        Sleeps as long as `patience` if that brings a place, which is right in the middle of work: beginning again would
+        spend its first calls twice. Raises Wait.
         """
         token = uuid.uuid4().hex
         open_ends = [token]
@@ -75,7 +76,7 @@ class Pacer:
             open_ends.clear()
             self._hear(token, status, headers)
 
-        self._leave(token)
+        self._leave(token, patience)
         try:
             yield answered
         finally:
@@ -86,8 +87,8 @@ class Pacer:
         """How long until a piece of work of that many calls may begin. Takes nothing."""
         return timedelta(seconds=self._ask("", calls))
 
-    def _leave(self, token: str) -> None:
-        until = time.monotonic() + PATIENCE_SECONDS
+    def _leave(self, token: str, patience: float) -> None:
+        until = time.monotonic() + patience
         while (seconds := self._ask(token, 1)) > 0:
             if time.monotonic() + seconds > until:
                 raise Wait(seconds)

@@ -28,7 +28,7 @@ local in_flight = redis.call('ZCARD', flying)
 
 local function keep()
   redis.call('PEXPIRE', state, KEPT)
-  redis.call('PEXPIRE', flying, hold + 1000)
+  redis.call('PEXPIRE', flying, KEPT)
 end
 
 local function fly()

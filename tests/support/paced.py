@@ -186,9 +186,6 @@ def keep_calling(pacer: Any, url: str, who: str, until: float) -> None:
 
 
 def main(job: Mapping[str, Any]) -> None:
-    import django
-
-    django.setup()
     from inbuild import pacing
 
     def work() -> None:
