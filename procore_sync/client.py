@@ -14,12 +14,15 @@ from django.db.models.functions import Now
 
 from companies import auditing
 from inbuild import http
+from inbuild.pacing import PATIENCE_SECONDS, HeaderPacer, Wait
 from procore_sync.models import ProcoreIntegration
 
 DEADLINE_SECONDS = 30.0
 EARLY = timedelta(minutes=5)
 PER_PAGE = 100
 STEADY_READS = 3
+PATIENCE_BETWEEN_CALLS = 10.0
+USED_UP = "inBuild has used what Procore allows for now. It goes on by itself."
 FAR_AWAY = "2100-01-01T00:00:00Z"
 
 
@@ -60,6 +63,12 @@ class Listed:
     is_complete: bool
 
 
+def pacer(integration: ProcoreIntegration, *, urgent: bool) -> HeaderPacer:
+    """What Procore allows one company, shared by all workers. Procore: rate limiting, told by the headers."""
+    key = f"procore:{integration.environment}:{integration.procore_company_id}"
+    return HeaderPacer(key, urgent=urgent, hold_seconds=DEADLINE_SECONDS + 10)
+
+
 class Procore:
     """The API as one company's service account sees it.
 
@@ -70,6 +79,7 @@ class Procore:
         """`urgent` for webhooks and people: sweeps and backfills leave them a share of what Procore allows."""
         self._integration = integration
         self._urgent = urgent
+        self._patience = PATIENCE_SECONDS
         self._hosts = settings.PROCORE_ENVIRONMENTS[integration.environment]
         recorder = auditing.call_recorder(integration.company_id, "procore", subject)
         self._session = http.session(recorder, deadline_seconds=DEADLINE_SECONDS)
@@ -194,9 +204,16 @@ class Procore:
             "Accept": "application/json",
         }
         try:
-            return self._session.request(method, self._hosts["api"] + path, headers=headers, **kwargs)
+            with pacer(self._integration, urgent=self._urgent).take(self._patience) as answered:
+                response = self._session.request(method, self._hosts["api"] + path, headers=headers, **kwargs)
+                answered(response.status_code, response.headers)
+        except Wait as exc:
+            raise Unavailable(USED_UP, exc.wait, is_pacing=True) from exc
         except http.OutsideError as exc:
             raise Unavailable("Procore cannot be reached. inBuild tries again by itself.") from exc
+        # In the middle of work a place is waited for longer: beginning again would spend the first calls twice.
+        self._patience = PATIENCE_BETWEEN_CALLS
+        return response
 
     def _answer(self, response: http.Response) -> Any:
         _raise_for(response)

@@ -16,7 +16,10 @@ from inbuild import queue
 from inbuild.faultpoints import faultpoint
 from procore_sync import absorbing, importing, sweeping
 from procore_sync.bells import IMPORT_DUE, SWEEP_DUE
-from procore_sync.models import ProcoreInvoice, ProcoreProject, WebhookDelivery
+from procore_sync.client import pacer
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, WebhookDelivery
+
+CALLS_OF_AN_IMPORT = 3
 
 log = structlog.get_logger("procore_sync.tasks")
 
@@ -29,7 +32,8 @@ def import_due(*, company_id: int, **_: object) -> None:
         company_id,
         work_one=lambda: _absorb_some(company_id) or _import_one(company_id),
         anything_due=lambda: (
-            queue.due(WebhookDelivery, company_id).exists() or queue.due(ProcoreInvoice, company_id).exists()
+            queue.due(WebhookDelivery, company_id).exists()
+            or (queue.due(ProcoreInvoice, company_id).exists() and _may_ask_procore(company_id))
         ),
     )
 
@@ -96,7 +100,18 @@ def _absorb_some(company_id: int) -> bool:
     return bool(deliveries)
 
 
+def _may_ask_procore(company_id: int) -> bool:
+    """Is there room for one import in what Procore allows? Else beat rings again, and no row is taken in vain."""
+    integration = ProcoreIntegration.active(company_id)
+    if integration is None:
+        return True
+    urgent = queue.due(ProcoreInvoice, company_id).filter(priority=ProcoreInvoice.Priority.NOW).exists()
+    return not pacer(integration, urgent=urgent).wait(calls=CALLS_OF_AN_IMPORT)
+
+
 def _import_one(company_id: int) -> bool:
+    if not _may_ask_procore(company_id):
+        return False
     taken = queue.take_due(ProcoreInvoice, company_id, lease=_lease(), first_by=("priority",))
     if not taken:
         return False
