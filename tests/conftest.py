@@ -12,7 +12,7 @@ from django.test import Client
 from accounting.models import Integration
 from companies.models import Company, Membership, Role, User
 from procore_sync.models import ProcoreIntegration
-from tests.support import connected
+from tests.support import connected, work
 from tests.support.emulated import IntuitEmulator, ProcoreEmulator
 from tests.support.emulator_process import running_emulator
 
@@ -91,6 +91,7 @@ def procore(procore_process: str, settings: Any) -> ProcoreEmulator:
     }
     emulator = ProcoreEmulator(procore_process)
     emulator.reset()
+    work.forget_pacing()
     return emulator
 
 

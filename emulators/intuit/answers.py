@@ -190,10 +190,10 @@ def amount_mismatch() -> QboFault:
     )
 
 
-def duplicate_document_number() -> QboFault:
-    """6140: the number was used before and the company wants to be stopped."""
+def duplicate_document_number(code: str = "6140") -> QboFault:
+    """6140: the number was used before and the company wants to be stopped; some sources print another code."""
     detail = "Duplicate Document Number Error : You must specify a different number. This number has already been used."
-    return single("6140", "Duplicate Document Number Error", detail)
+    return single(code, "Duplicate Document Number Error", detail)
 
 
 def period_closed() -> QboFault:

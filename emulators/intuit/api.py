@@ -6,6 +6,7 @@ fault rule does to its answer.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +17,7 @@ from flask import Blueprint, Response, g, request
 from emulators.intuit import answers, json_text
 from emulators.intuit.answers import QboFault
 from emulators.intuit.company import check_company_open, company
-from emulators.intuit.limits import Limiter
+from emulators.intuit.limits import Limiter, wait_for_kind
 from emulators.intuit.oauth import TokenDesk
 from emulators.intuit.oauth_routes import bearer_value
 from emulators.intuit.operations import kind_named, read, run_batch, write
@@ -77,6 +78,7 @@ class Api:
         add(f"{_BASE}/<entity>", "write", self.write, methods=["POST"])
         add(f"{_BASE}/<entity>/<identifier>", "read", self.read, methods=["GET"])
         routes.before_request(self._enter)
+        routes.teardown_request(self._leave)
         routes.register_error_handler(QboFault, self._refused)
         return routes
 
@@ -88,18 +90,23 @@ class Api:
                 text = request.get_data().decode("utf-8")
             except UnicodeDecodeError:
                 raise answers.unsupported_operation("The body is not UTF-8.") from None
+        named = re.search(r"\bfrom\s+(\w+)", text, re.IGNORECASE)
+        self._works_on(f"{named.group(1).lower() if named else ''}.query")
         if not text.strip():
             raise answers.query_unparsable("Encountered <EOF> at column 1")
         return self._answered({"QueryResponse": run_query(self._store, realm, text, self._stale())})
 
     def changes(self, realm: str) -> Response:
+        self._works_on("cdc")
         names, since = request.args.get("entities", ""), request.args.get("changedSince", "")
         return self._answered(changed_since(self._store, realm, names, since, self._stale()))
 
     def preferences(self, realm: str) -> Response:
+        self._works_on("preferences.read")
         return self._answered(read(self._store, realm, "preferences", ""))
 
     def read(self, realm: str, entity: str, identifier: str) -> Response:
+        self._works_on(f"{entity.lower()}.read")
         if entity.lower() == "companyinfo" and identifier not in (realm, "1"):
             raise answers.not_found()
         return self._answered(read(self._store, realm, entity, identifier, self._stale()))
@@ -109,12 +116,12 @@ class Api:
         operation, include = request.args.get("operation", "").lower(), request.args.get("include", "").lower()
         origin = Origin(request_id=_request_id())
         sent = _sent_json()
-        self._wait("latency_ms", realm)
+        self._works_on(f"{kind.lower()}.{_operation(operation, include, sent)}")
         return self._once(realm, lambda: write(self._store, realm, kind, operation, include, sent, origin))
 
     def batch(self, realm: str) -> Response:
         sent = _sent_json()
-        self._wait("latency_ms", realm)
+        self._works_on("batch")
         request_id = _request_id()
         return self._once(realm, lambda: run_batch(self._store, realm, sent, request_id))
 
@@ -124,7 +131,7 @@ class Api:
         if not payload and request.content_length:
             # The server does not read a body this large at all.
             raise answers.single("6030", "Upload too large", "The request is larger than 100 MB")
-        self._wait("latency_ms", realm)
+        self._works_on("upload")
         honoured = self._store.switches.text("requestid_on_upload", realm) == "honoured"
 
         def act() -> Body:
@@ -134,6 +141,7 @@ class Api:
 
     def download(self, realm: str, identifier: str) -> Response:
         """Intuit: the answer is the temporary address of the file, as text."""
+        self._works_on("download")
         record = self._store.find(realm, "Attachable", identifier)
         if record is None or record.deleted:
             raise answers.not_found()
@@ -145,25 +153,32 @@ class Api:
         g.realm = realm
         if (late := self._engine.active("late_commit")) is not None:
             # The service works on although the client has gone.
-            time.sleep(late.seconds)
+            time.sleep(self._engine.seconds(late))
         grant = self._desk.bearer(bearer_value())
         if grant is None:
             raise answers.token_expired("Token expired" if bearer_value() else "AuthenticationFailed")
         if grant.realm != realm or _ACCOUNTING not in grant.scope.split():
             raise answers.app_not_authorized()
         company(self._store, realm)
-        if self._store.switches.text("limits", realm) == "documented":
-            batch = request.endpoint == "api.batch"
-            if not self._limiter.admits(realm, grant.client, batch):
-                raise answers.throttled()
-        reading = request.endpoint in ("api.query", "api.cdc", "api.read", "api.preferences", "api.download")
-        self._count_metered(reading)
+        self._throttle(realm, grant.client)
+        reading = _is_reading()
+        self._count_metered(realm, reading)
         check_company_open(self._store, realm, writing=not reading)
-        if reading:
-            self._wait("read_latency_ms", realm)
         return None
 
-    def _count_metered(self, reading: bool) -> None:
+    def _throttle(self, realm: str, app: str) -> None:
+        limited = self._store.switches.text("limits", realm) == "documented"
+        if limited and not self._limiter.admits(realm, app, request.endpoint == "api.batch"):
+            raise answers.throttled()
+        if not self._limiter.enters(realm, app, self._store.switches.number("max_in_flight", realm) if limited else 0):
+            raise answers.throttled()
+        g.in_flight = (realm, app)
+
+    def _leave(self, error: BaseException | None) -> None:
+        if (counted := g.pop("in_flight", None)) is not None:
+            self._limiter.leaves(*counted)
+
+    def _count_metered(self, realm: str, reading: bool) -> None:
         """Intuit: reads and queries are CorePlus calls; over the monthly quota they get 429."""
         quota = self._store.switches.number("coreplus_monthly_quota")
         if not reading or not quota:
@@ -171,12 +186,14 @@ class Api:
         month = f"coreplus_{self._store.today()[:7]}"
         used = int(self._store.ledger.setting(month, 0))
         if used >= quota:
+            self._limiter.note_quota(realm)
             raise answers.throttled()
         self._store.ledger.set_setting(month, used + 1)
 
-    def _wait(self, switch: str, realm: str) -> None:
-        if milliseconds := self._store.switches.number(switch, realm):
-            time.sleep(milliseconds / 1000)
+    def _works_on(self, kind: str) -> None:
+        """Note what the call is, and take the time such a call takes; nobody else waits for it."""
+        request.environ["emulators.kind"] = kind
+        wait_for_kind(self._store, kind, g.realm, "read_latency_ms" if _is_reading() else "latency_ms")
 
     def _stale(self) -> float:
         rule = self._engine.active("stale_read")
@@ -200,6 +217,19 @@ class Api:
 
     def _refused(self, fault: QboFault) -> Response:
         return fault_response(self._store, fault)
+
+
+def _is_reading() -> bool:
+    return request.endpoint in ("api.query", "api.cdc", "api.read", "api.preferences", "api.download")
+
+
+def _operation(operation: str, include: str, sent: Any) -> str:
+    """create, update, delete or void, as the calls are counted."""
+    if include == "void":
+        return "void"
+    if operation in ("delete", "void"):
+        return operation
+    return "update" if isinstance(sent, dict) and sent.get("Id") not in (None, "") else "create"
 
 
 def _fingerprint() -> bytes:

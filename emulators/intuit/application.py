@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
+from flask import Flask
 from werkzeug.wrappers import Response
 
 from emulators.intuit import answers
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _NAVIGATION = (("/", "Companies"), ("/faults", "Faults"), ("/switches", "Switches"))
 _REALM = re.compile(r"^/v3/company/([^/]+)/([^/?]+)(/[^/]+)?")
 # Carried out by the handlers; the rest of the list is the shared engine's.
-_OWN_FAULTS = ("stale_read", "late_commit", "garbage_after_commit")
+_OWN_FAULTS = ("stale_read", "late_commit")
 
 
 def build(ledger: Ledger, options: argparse.Namespace) -> Flask:
@@ -43,15 +43,15 @@ def build(ledger: Ledger, options: argparse.Namespace) -> Flask:
     store.limits_option = options.limits
     store.apply_limits_option()
     if not store.realms():
-        seed(store, options.seed)
+        seed(store, options.seed, options.companies)
     desk, limiter = TokenDesk(store), Limiter()
     engine = IntuitFaults(ledger, store)
-    WebhookSender(store)
+    sender = WebhookSender(store)
     app = Flask(__name__, template_folder=str(Path(__file__).with_name("templates")), static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.register_blueprint(oauth_routes(store, desk, list(options.redirect_uri)))
     app.register_blueprint(Api(store, desk, limiter, engine).routes())
-    app.register_blueprint(control_routes(store, desk, limiter, engine))
+    app.register_blueprint(control_routes(store, desk, limiter, engine, sender))
     app.register_blueprint(page_routes(store, desk))
     install_shared_pages(
         app,
@@ -61,7 +61,6 @@ def build(ledger: Ledger, options: argparse.Namespace) -> Flask:
         clock=store.clock,
         navigation=_NAVIGATION,
     )
-    _add_garbage(app, engine)
     engine.install(app)
     app.wsgi_app = RequestLog(app.wsgi_app, ledger)  # type: ignore[method-assign]
     return app
@@ -76,10 +75,11 @@ class IntuitFaults(FaultEngine):
             answers=_answers(store),
             own_faults=_OWN_FAULTS,
             spare=("/_emulator/", "/static/", "/faults", "/switches", "/company/", "/app/", "/?", "/_download/"),
+            time_scale=lambda: store.switches.number("time_scale"),
         )
 
-    def pick(self, method: str, address: str) -> FaultRule | None:
-        return None if address == "/" else super().pick(method, address)
+    def pick(self, method: str, address: str, body: str = "") -> FaultRule | None:
+        return None if address == "/" else super().pick(method, address, body)
 
 
 def _answers(store: Store) -> dict[str, Callable[[FaultRule], Response]]:
@@ -112,15 +112,6 @@ def _answers(store: Store) -> dict[str, Callable[[FaultRule], Response]]:
         "fault_200": fault(business_fault, 200),
         "invalid_grant": invalid_grant,
     }
-
-
-def _add_garbage(app: Flask, engine: FaultEngine) -> None:
-    @app.after_request
-    def spoil(response: Any) -> Any:
-        if engine.active("garbage_after_commit") is not None and request.method == "POST":
-            response.set_data('{"Bill": {"Id": \x00\x01 }}{{ not json')
-            response.status_code = 200
-        return response
 
 
 class RequestLog:
@@ -156,8 +147,8 @@ class RequestLog:
         found = re.search(r"(?:^|&)requestid=([^&]*)", query, re.IGNORECASE)
         rule = environ.get("emulators.fault")
         self._ledger.execute(
-            "INSERT INTO call (at, realm, method, path, template, status, tid, request_id, fault, milliseconds) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO call (at, realm, method, path, template, status, tid, request_id, fault, milliseconds, kind) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 time.time(),
                 match.group(1) if match is not None else "",
@@ -169,5 +160,6 @@ class RequestLog:
                 found.group(1) if found is not None else "",
                 rule.fault if isinstance(rule, FaultRule) else "",
                 milliseconds,
+                environ.get("emulators.kind", ""),
             ),
         )

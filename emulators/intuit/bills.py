@@ -26,17 +26,22 @@ def save_bill(
     """Create, or update if the body has an Id. `kind` is Bill or VendorCredit."""
     if not isinstance(sent, dict):
         raise answers.unreadable_body("the body is not an object")
+    if not store.switches.on("bills_enabled", realm):
+        raise answers.feature_missing("Bills")
     if sent.get("Id") in (None, ""):
         body = Check(store, realm, kind).body(sent)
         body.pop("LinkedTxn", None)
-        _complete(store, realm, kind, body, None, allow_duplicate_number)
+        _complete(store, realm, kind, body, None, origin)
+        _check_number(store, realm, kind, body, None, allow_duplicate_number)
         return store.insert(realm, kind, body, origin)
     record = store.find(realm, kind, str(sent["Id"]))
     if record is None or record.deleted:
         raise answers.not_found()
     check_sync_token(sent, record.sync)
     body = _updated_body(store, realm, kind, sent, record)
-    _complete(store, realm, kind, body, record, allow_duplicate_number)
+    _check_linked(store, realm, body, record)
+    _complete(store, realm, kind, body, record, origin)
+    _check_number(store, realm, kind, body, record, allow_duplicate_number)
     return store.replace(record, body, origin)
 
 
@@ -50,7 +55,7 @@ def delete_bill(store: Store, realm: str, kind: str, sent: Any, origin: Origin) 
     if record is None or record.deleted:
         raise answers.not_found()
     check_sync_token(sent, record.sync)
-    check_open_period(store, realm, record.body.get("TxnDate", ""))
+    check_open_period(store, realm, origin, record.body.get("TxnDate", ""))
     if record.body.get("LinkedTxn"):
         reason = "This transaction is linked to other transactions. Unlink them first."
         if store.switches.text("delete_linked_bill", realm) == "800":
@@ -80,9 +85,17 @@ def _updated_body(store: Store, realm: str, kind: str, sent: Body, record: Recor
     return body
 
 
-def _complete(
-    store: Store, realm: str, kind: str, body: Body, record: Record | None, allow_duplicate_number: bool
-) -> None:
+def _check_linked(store: Store, realm: str, body: Body, record: Record) -> None:
+    """Intuit: linked transactions must be unlinked before a delete; what an update may do is not said."""
+    if not record.body.get("LinkedTxn"):
+        return
+    if store.switches.text("update_linked_bill", realm) == "6000":
+        raise answers.business_rule("This transaction is linked to other transactions. Unlink them first.")
+    if body["VendorRef"]["value"] != record.body["VendorRef"]["value"]:
+        raise answers.business_rule("The vendor of a transaction with payments cannot be changed.")
+
+
+def _complete(store: Store, realm: str, kind: str, body: Body, record: Record | None, origin: Origin) -> None:
     if not body.get("Line"):
         raise answers.missing("Line")
     most = store.switches.number("max_lines", realm)
@@ -90,14 +103,13 @@ def _complete(
         raise answers.business_rule(f"A transaction may have at most {most} lines.")
     body.setdefault("TxnDate", store.today())
     former_date = record.body.get("TxnDate", "") if record is not None else ""
-    check_open_period(store, realm, body["TxnDate"], former_date)
+    check_open_period(store, realm, origin, body["TxnDate"], former_date)
     _check_currency(store, realm, body)
     _complete_payable_account(store, realm, body)
     _complete_header(store, realm, kind, body)
     total = _complete_lines(store, realm, body, record)
-    _check_total(store, realm, kind, total)
-    if not allow_duplicate_number:
-        _check_number(store, realm, kind, body, record)
+    if origin.by == "app":
+        _check_total(store, realm, kind, total)
     paid = NOTHING if record is None else record.body["TotalAmt"] - record.body["Balance"]
     if paid > max(total, NOTHING):
         raise answers.business_rule("The amount is lower than what has been paid already.")
@@ -224,13 +236,17 @@ def _check_total(store: Store, realm: str, kind: str, total: Decimal) -> None:
         raise answers.business_rule("You must set a transaction amount.")
 
 
-def _check_number(store: Store, realm: str, kind: str, body: Body, record: Record | None) -> None:
+def _check_number(
+    store: Store, realm: str, kind: str, body: Body, record: Record | None, allow_duplicate_number: bool
+) -> None:
     """Intuit: only a company with the preference WarnDuplicateBillNumber is protected."""
-    number = body.get("DocNumber")
-    if kind != "Bill" or not number or not store.switches.on("warn_duplicate_bill_number", realm):
+    number, switches = body.get("DocNumber"), store.switches
+    if kind != "Bill" or not number or allow_duplicate_number or not switches.on("warn_duplicate_bill_number", realm):
         return
-    per_company = store.switches.text("duplicate_scope", realm) == "company"
+    per_company = switches.text("duplicate_scope", realm) == "company"
+    exact = switches.text("duplicate_case", realm) == "exact"
     for other in store.with_number(realm, kind, number):
         same_vendor = other.body["VendorRef"]["value"] == body["VendorRef"]["value"]
-        if other is not record and other.body["DocNumber"] == number and (per_company or same_vendor):
-            raise answers.duplicate_document_number()
+        same_number = other.body["DocNumber"] == number or not exact
+        if other is not record and same_number and (per_company or same_vendor):
+            raise answers.duplicate_document_number(switches.text("duplicate_code", realm))

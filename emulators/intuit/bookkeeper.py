@@ -1,64 +1,86 @@
 """What a person does in QuickBooks behind the product's back: type in, change, copy, pay and delete bills.
 
-A person is not bound by the API's SyncToken and may do what the API refuses; the SyncToken still moves on.
+A person is not bound by the API's SyncToken and may do what the API refuses (closed books, a number used twice, a
+negative total); the SyncToken and LastUpdatedTime still move on.
 """
 
 from __future__ import annotations
 
 import copy
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from emulators.intuit import answers
 from emulators.intuit.bills import save_bill
 from emulators.intuit.json_text import cents
-from emulators.intuit.payments import delete_payment, pay_bill
+from emulators.intuit.payments import delete_payment, pay_bill, pay_together, void_payment
 from emulators.intuit.store import Body, Origin, Record, Store
 
 PERSON = Origin("bookkeeper")
-_DETAIL = "AccountBasedExpenseLineDetail"
+_DETAIL, _ITEM_DETAIL = "AccountBasedExpenseLineDetail", "ItemBasedExpenseLineDetail"
+_NAMES = {"doc_number": "DocNumber", "txn_date": "TxnDate", "due_date": "DueDate", "private_note": "PrivateNote"}
 
 
-def live_bill(store: Store, realm: str, identifier: str) -> Record:
-    record = store.find(realm, "Bill", identifier)
+def live(store: Store, realm: str, kind: str, identifier: str) -> Record:
+    record = store.find(realm, kind, identifier)
     if record is None or record.deleted:
         raise answers.not_found()
     return record
 
 
-def bookkeeper_bill(store: Store, sent: Body) -> Record:
-    """A bill typed in by hand: {"realm", "vendor_id", "doc_number", "txn_date", "private_note", "lines": [...]}."""
+def live_bill(store: Store, realm: str, identifier: str) -> Record:
+    return live(store, realm, "Bill", identifier)
+
+
+def typed_in(store: Store, kind: str, sent: Body) -> Record:
+    """A bill or vendor credit: {"realm", "vendor_id" or "vendor", "doc_number", "txn_date", "total" or "lines"}."""
     realm = str(sent.get("realm", ""))
-    lines = sent.get("lines") or [{"amount": sent.get("amount", "0")}]
-    body: Body = {"VendorRef": {"value": str(sent.get("vendor_id", ""))}, "Line": [_line(line) for line in lines]}
-    names = {"doc_number": "DocNumber", "txn_date": "TxnDate", "due_date": "DueDate", "private_note": "PrivateNote"}
+    lines = sent.get("lines") or [{"amount": sent.get("total", sent.get("amount", "0")), **sent.get("line", {})}]
+    vendor = _vendor_id(store, realm, sent)
+    body: Body = {"VendorRef": {"value": vendor}, "Line": [_line(line) for line in lines]}
+    names = {key: name for key, name in _NAMES.items() if kind == "Bill" or key != "due_date"}
     body |= {name: str(sent[key]) for key, name in names.items() if sent.get(key)}
+    if store.switches.on("multicurrency", realm) and (record := store.find(realm, "Vendor", vendor)) is not None:
+        body["CurrencyRef"] = {"value": record.body["CurrencyRef"]["value"]}
     with store.ledger.writing():
-        return save_bill(store, realm, "Bill", body, PERSON, allow_duplicate_number=True)
+        return save_bill(store, realm, kind, body, PERSON, allow_duplicate_number=True)
+
+
+def _vendor_id(store: Store, realm: str, sent: Body) -> str:
+    """By id, or by the exact name."""
+    if not sent.get("vendor"):
+        return str(sent.get("vendor_id", ""))
+    for record in store.live(realm, "Vendor"):
+        if record.body["DisplayName"] == sent["vendor"]:
+            return record.id
+    raise answers.bad_reference("Names", str(sent["vendor"]))
 
 
 def _line(sent: Body) -> Body:
-    detail: Body = {"AccountRef": {"value": str(sent.get("account_id") or "80")}}
+    kind = _ITEM_DETAIL if sent.get("item_id") else _DETAIL
+    detail: Body = {}
+    if sent.get("item_id"):
+        detail["ItemRef"] = {"value": str(sent["item_id"])}
+    else:
+        detail["AccountRef"] = {"value": str(sent.get("account_id") or "80")}
     if sent.get("customer_id"):
         detail["CustomerRef"] = {"value": str(sent["customer_id"])}
     amount = cents(str(sent.get("amount", "0")))
-    return {"Amount": amount, "Description": str(sent.get("description", "")), "DetailType": _DETAIL, _DETAIL: detail}
+    return {"Amount": amount, "Description": str(sent.get("description", "")), "DetailType": kind, kind: detail}
 
 
-def change_bill(store: Store, realm: str, identifier: str, changes: Body) -> Record:
-    """Change number, note, dates or total; a new total goes to the first line."""
+def change_transaction(store: Store, realm: str, kind: str, identifier: str, changes: Body) -> Record:
+    """Change number, note, dates, vendor, lines or total; a new total goes to the first line."""
     with store.ledger.writing():
-        record = live_bill(store, realm, identifier)
+        record = live(store, realm, kind, identifier)
         body = copy.deepcopy(record.body)
-        names = {"doc_number": "DocNumber", "private_note": "PrivateNote", "txn_date": "TxnDate", "due_date": "DueDate"}
-        for key, name in names.items():
+        for key, name in _NAMES.items():
             if key in changes:
                 body[name] = str(changes[key])
                 if not body[name]:
                     del body[name]
         if changes.get("vendor_id"):
-            vendor = store.find(realm, "Vendor", str(changes["vendor_id"]))
-            if vendor is None:
-                raise answers.bad_reference("Names", str(changes["vendor_id"]))
+            vendor = live(store, realm, "Vendor", str(changes["vendor_id"]))
             body["VendorRef"] = {"value": vendor.id, "name": vendor.body["DisplayName"]}
         if "lines" in changes:
             _replace_lines(store, realm, body, [_line(line) for line in changes["lines"]])
@@ -76,10 +98,14 @@ def change_bill(store: Store, realm: str, identifier: str, changes: Body) -> Rec
 def _replace_lines(store: Store, realm: str, body: Body, lines: list[Body]) -> None:
     for number, line in enumerate(lines, start=1):
         line["Id"], line["LineNum"] = str(number), number
-        account = store.find(realm, "Account", line[_DETAIL]["AccountRef"]["value"])
-        if account is None:
-            raise answers.bad_reference("Accounts", line[_DETAIL]["AccountRef"]["value"])
-        line[_DETAIL]["AccountRef"]["name"] = account.body["FullyQualifiedName"]
+        for name, kind in (("AccountRef", "Account"), ("ItemRef", "Item")):
+            reference = line[line["DetailType"]].get(name)
+            if reference is None:
+                continue
+            record = store.find(realm, kind, reference["value"])
+            if record is None:
+                raise answers.bad_reference(f"{kind}s", reference["value"])
+            reference["name"] = record.body["FullyQualifiedName"]
     body["Line"] = lines
     _add_up(body)
 
@@ -90,32 +116,73 @@ def _add_up(body: Body) -> None:
     body["Balance"] = body["TotalAmt"] - paid
 
 
-def copy_bill(store: Store, realm: str, identifier: str) -> Record:
-    """Make Copy in QuickBooks: the same lines, without number and payments."""
+def copy_bill(store: Store, realm: str, identifier: str, keep_number: bool = False) -> Record:
+    """Make Copy in QuickBooks: the same lines and memo, without payments, and without number unless asked."""
     with store.ledger.writing():
         record = live_bill(store, realm, identifier)
         body = copy.deepcopy(record.body)
         body.pop("LinkedTxn", None)
-        body.pop("DocNumber", None)
+        if not keep_number:
+            body.pop("DocNumber", None)
         body["Balance"], body["TxnDate"] = body["TotalAmt"], store.today()
         return store.insert(realm, "Bill", body, PERSON)
 
 
-def delete_bill_by_hand(store: Store, realm: str, identifier: str) -> Record:
-    """QuickBooks asks, then removes the payments' links; here the payments go with the bill."""
+def delete_by_hand(store: Store, realm: str, kind: str, identifier: str) -> Record:
+    """QuickBooks asks, then removes the payments' links; here the payments go with the bill or credit."""
     with store.ledger.writing():
-        record = live_bill(store, realm, identifier)
+        record = live(store, realm, kind, identifier)
         for linked in list(record.body.get("LinkedTxn", [])):
             payment = store.find(realm, "BillPayment", linked["TxnId"])
             if payment is not None and not payment.deleted:
-                delete_payment(store, realm, {"Id": payment.id, "SyncToken": str(payment.sync)}, PERSON)
+                delete_payment(store, realm, _current(payment), PERSON)
         store.delete(record, PERSON)
         return record
 
 
-def pay_by_hand(store: Store, realm: str, identifier: str, amount: Decimal | None, pay_type: str = "Check") -> Record:
-    """Pay the amount, or what is open."""
+def pay_by_hand(
+    store: Store, realm: str, identifier: str, amount: Decimal | None, pay_type: str = "Check"
+) -> tuple[Record, Record]:
+    """Pay the amount, or what is open. Answer the bill and the payment."""
     with store.ledger.writing():
         record = live_bill(store, realm, identifier)
-        pay_bill(store, record, cents(amount if amount is not None else record.body["Balance"]), PERSON, pay_type)
-        return record
+        open_amount = cents(amount if amount is not None else record.body["Balance"])
+        return record, pay_bill(store, record, open_amount, PERSON, pay_type)
+
+
+def pay_several(store: Store, sent: Body) -> Record:
+    """{"realm", "bills": [{"id", "amount"}], "credits": [...], "pay_type", "txn_date", "doc_number", "total"}."""
+    realm = str(sent.get("realm", ""))
+    header = {name: str(sent[key]) for key, name in _NAMES.items() if sent.get(key) and key != "due_date"}
+    more: Body = {**header, **({"TotalAmt": amount_of(sent["total"])} if sent.get("total") else {})}
+    with store.ledger.writing():
+        applied = [
+            (record, amount_of(part["amount"]) if part.get("amount") else Decimal(record.body["Balance"]))
+            for key, kind in (("bills", "Bill"), ("credits", "VendorCredit"))
+            for part in sent.get(key, [])
+            for record in [live(store, realm, kind, str(part.get("id", "")))]
+        ]
+        if not applied:
+            raise ValueError("bills is empty.")
+        return pay_together(store, realm, applied, PERSON, str(sent.get("pay_type", "Check")), more)
+
+
+def void_by_hand(store: Store, realm: str, identifier: str) -> Record:
+    with store.ledger.writing():
+        return void_payment(store, realm, _current(live(store, realm, "BillPayment", identifier)), PERSON)
+
+
+def delete_payment_by_hand(store: Store, realm: str, identifier: str) -> Record:
+    with store.ledger.writing():
+        return delete_payment(store, realm, _current(live(store, realm, "BillPayment", identifier)), PERSON)
+
+
+def amount_of(value: Any) -> Decimal:
+    try:
+        return cents(str(value))
+    except InvalidOperation:
+        raise ValueError("amount is not a number.") from None
+
+
+def _current(record: Record) -> Body:
+    return {"Id": record.id, "SyncToken": str(record.sync)}

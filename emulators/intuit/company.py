@@ -48,7 +48,7 @@ def preferences(store: Store, realm: str) -> Body:
         "MetaData": {"CreateTime": pacific(record.created), "LastUpdatedTime": pacific(record.updated)},
         "AccountingInfoPrefs": accounting,
         "VendorAndPurchasesPrefs": {
-            "EnableBills": True,
+            "EnableBills": switches.on("bills_enabled", realm),
             "TrackingByCustomer": True,
             "BillableExpenseTracking": switches.on("billable_expenses", realm),
         },

@@ -1,4 +1,4 @@
-"""List objects: vendors, customers, accounts, items, classes, departments, terms.
+"""List objects: vendors, customers, employees, accounts, items, classes, departments, terms.
 
 Intuit: create without Id, full update with Id and SyncToken, sparse update keeps what is not sent, inactivation by
 Active=false instead of deletion (qbo.md sections 2 and 5).
@@ -13,7 +13,7 @@ from emulators.intuit.rules import CURRENCIES, Check, check_sync_token, full_nam
 from emulators.intuit.store import Body, Origin, Record, Store
 
 # Intuit: DisplayName is unique over vendors, customers and employees together.
-_SHARED_NAMES = ("Vendor", "Customer")
+_SHARED_NAMES = ("Vendor", "Customer", "Employee")
 _DELETED = " (deleted)"
 
 _CLASSIFICATION = {
@@ -58,7 +58,20 @@ def save_list_object(store: Store, realm: str, kind: str, sent: Any, origin: Ori
     if sparse:
         kept = {name: value for name, value in record.body.items() if name not in sent}
         body = {**kept, **body}
-    return store.replace(record, _completed(store, realm, kind, body, record), origin)
+    store.replace(record, _completed(store, realm, kind, body, record), origin)
+    _rename_children(store, record)
+    return record
+
+
+def _rename_children(store: Store, record: Record) -> None:
+    """The full names below follow quietly; QuickBooks does not count that as a change of the children."""
+    for child in store.live(record.realm, record.kind):
+        if child.body.get("ParentRef", {}).get("value") == record.id:
+            own = str(child.body.get("DisplayName") or child.body.get("Name"))
+            name = f"{full_name(record.body)}:{own}"
+            if child.body.get("FullyQualifiedName") != name:
+                store.rewrite(child, {**child.body, "FullyQualifiedName": name})
+                _rename_children(store, child)
 
 
 def _completed(store: Store, realm: str, kind: str, body: Body, record: Record | None) -> Body:
@@ -90,6 +103,7 @@ def _complete_name(store: Store, realm: str, kind: str, body: Body, record: Reco
         # QuickBooks frees the name of an inactive vendor or customer by a suffix.
         name = f"{name} (Deleted)"
     if body["Active"] and record is not None and not record.active and name.lower().endswith(_DELETED):
+        # Taken back: the name without the suffix, which must be free by now.
         name = name[: -len(_DELETED)]
     for other_kind in _SHARED_NAMES:
         for other in store.live(realm, other_kind):
@@ -97,17 +111,22 @@ def _complete_name(store: Store, realm: str, kind: str, body: Body, record: Reco
                 raise answers.duplicate_name(other_kind)
     body["DisplayName"] = name
     body.setdefault("PrintOnCheckName", body.get("CompanyName") or name)
-    currency: Body = {"value": "USD", "name": CURRENCIES["USD"]}
-    if record is not None:
-        currency = record.body["CurrencyRef"]
-    if record is not None and body.get("CurrencyRef", currency)["value"] != currency["value"]:
-        # Intuit: the currency is fixed when the vendor is created.
-        raise answers.business_rule("The currency of an existing name cannot be changed.")
-    body.setdefault("CurrencyRef", currency)
+    if kind != "Employee":
+        _complete_currency(body, record)
     if kind == "Vendor":
         body.setdefault("Vendor1099", False)
         if number := body.get("TaxIdentifier"):
             body["TaxIdentifier"] = "X" * max(len(number) - 4, 0) + number[-4:]
+
+
+def _complete_currency(body: Body, record: Record | None) -> None:
+    """Intuit: the currency is fixed when the vendor is created."""
+    currency: Body = {"value": "USD", "name": CURRENCIES["USD"]}
+    if record is not None:
+        currency = record.body["CurrencyRef"]
+    if record is not None and body.get("CurrencyRef", currency)["value"] != currency["value"]:
+        raise answers.business_rule("The currency of an existing name cannot be changed.")
+    body.setdefault("CurrencyRef", currency)
 
 
 def _check_name(store: Store, realm: str, kind: str, body: Body, record: Record | None) -> None:

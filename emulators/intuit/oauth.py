@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass
 from emulators.intuit.store import Store
 
 CLIENT_ID, CLIENT_SECRET = "demo-qbo-client", "demo-qbo-secret"
-REFRESH_SECONDS = 100 * 86400
-HARD_SECONDS = 5 * 365 * 86400
 DAY = 86400
 SCOPES = (
     "com.intuit.quickbooks.accounting",
@@ -90,21 +88,31 @@ class TokenDesk:
         """A new access token, and a new refresh token when it is time for one."""
         with self._store.ledger.writing():
             grant = self.find("refresh", value)
-            now = self._store.now()
-            if grant is None or grant.client != client or not self._usable(grant, now):
-                self._store.ledger.append("oauth.refresh_refused", grant.realm if grant else "", {"client": client})
-                raise OAuthRefusal("invalid_grant", "Incorrect or invalid refresh token")
-            rotates = self._store.switches.text("refresh_rotation") == "every_refresh" or now - grant.issued >= DAY
-            if rotates and not grant.replaced_at:
-                grant.replaced_at = now
-                self._keep("refresh", value, grant)
-            if not rotates:
-                # The same value lives on; using it renews the 100 days.
-                grant.expires = now + REFRESH_SECONDS
-                self._keep("refresh", value, grant)
-            kept = self._new_refresh(grant) if rotates else value
-            access = self._new_access(grant)
-            self._store.ledger.append("oauth.refreshed", grant.realm, {"client": client, "rotated": rotates})
+            reason = self._why_refused(client, grant)
+            if grant is not None and not reason:
+                return self._renewed(client, grant, value)
+            # The refusal is raised outside the transaction, so that what is written here stays.
+            realm = grant.realm if grant else ""
+            self._store.ledger.append("oauth.refresh_refused", realm, {"client": client, "reason": reason})
+            if grant is not None and reason == "reused" and self._old_token(grant) == "refused_and_ends_all":
+                self.disconnect(grant.realm, "reuse", client)
+        raise OAuthRefusal("invalid_grant", "Incorrect or invalid refresh token")
+
+    def _renewed(self, client: str, grant: Grant, value: str) -> tuple[Grant, str, str]:
+        now, reused = self._store.now(), bool(grant.replaced_at)
+        every = self._store.switches.text("refresh_rotation", grant.realm) == "every_refresh"
+        rotates = every or now - grant.issued >= DAY
+        if rotates and not grant.replaced_at:
+            grant.replaced_at = now
+            self._keep("refresh", value, grant)
+        if not rotates:
+            # The same value lives on; using it renews the 100 days.
+            grant.expires = now + self._store.switches.number("refresh_idle_seconds", grant.realm)
+            self._keep("refresh", value, grant)
+        kept = self._new_refresh(grant) if rotates else value
+        access = self._new_access(grant)
+        told = {"client": client, "rotated": rotates, "reused": reused}
+        self._store.ledger.append("oauth.refreshed", grant.realm, told)
         return grant, access, kept
 
     def revoke(self, client: str, value: str) -> None:
@@ -127,6 +135,24 @@ class TokenDesk:
             self._store.ledger.append("oauth.revoked", realm, {"by": by, "tokens": ended})
         return ended
 
+    def expire(self, realm: str, kind: str) -> int:
+        """Let the access or refresh tokens of a company end now; answer how many there were."""
+        ended, now = 0, self._store.now()
+        with self._store.ledger.writing() as db:
+            for row in db.execute("SELECT value, data FROM token WHERE kind = ?", (kind,)).fetchall():
+                grant = Grant(**json.loads(row["data"]))
+                if grant.realm == realm and grant.expires > now:
+                    grant.expires = now
+                    self._keep(kind, row["value"], grant)
+                    ended += 1
+            self._store.ledger.append("oauth.expired", realm, {"kind": kind, "tokens": ended})
+        return ended
+
+    def hard_seconds_left(self, grant: Grant) -> int:
+        """Intuit: a consent ends after five years, however often it was refreshed."""
+        most = self._store.switches.number("refresh_hard_seconds", grant.realm)
+        return round(grant.first_at + most - self._store.now())
+
     def bearer(self, value: str) -> Grant | None:
         """The consent behind a valid access token."""
         grant = self.find("access", value)
@@ -145,18 +171,39 @@ class TokenDesk:
         grants = (Grant(**json.loads(row["data"])) for row in rows)
         return sum(1 for grant in grants if grant.realm == realm and self._usable(grant, now))
 
+    def _why_refused(self, client: str, grant: Grant | None) -> str:
+        """Why a refresh token is worth nothing: unknown, foreign, forced, revoked, expired, hard_expired, reused."""
+        if grant is None:
+            return "unknown"
+        if grant.client != client:
+            return "foreign"
+        if self._store.switches.text("refresh_tokens", grant.realm) == "refused":
+            return "forced"
+        return self._spent(grant, self._store.now())
+
     def _usable(self, grant: Grant, now: float) -> bool:
-        if grant.revoked or grant.expires <= now or grant.first_at + HARD_SECONDS <= now:
-            return False
+        return not self._spent(grant, now)
+
+    def _spent(self, grant: Grant, now: float) -> str:
+        if grant.revoked:
+            return "revoked"
+        if grant.expires <= now:
+            return "expired"
+        if self.hard_seconds_left(grant) <= 0:
+            return "hard_expired"
         if not grant.replaced_at:
-            return True
-        valid_a_day = self._store.switches.text("old_refresh_token") == "valid_24h"
-        return valid_a_day and now < grant.replaced_at + DAY
+            return ""
+        grace = self._store.switches.number("old_refresh_token_seconds", grant.realm)
+        old_lives = self._old_token(grant) == "valid_24h" and now < grant.replaced_at + grace
+        return "" if old_lives else "reused"
+
+    def _old_token(self, grant: Grant) -> str:
+        return self._store.switches.text("old_refresh_token", grant.realm)
 
     def _new_access(self, grant: Grant) -> str:
         now = self._store.now()
         value = "eyJ" + secrets.token_urlsafe(48)
-        seconds = self._store.switches.number("access_token_seconds")
+        seconds = self._store.switches.number("access_token_seconds", grant.realm)
         issued = Grant(grant.client, grant.realm, grant.scope, now, now + seconds, grant.first_at, chain=grant.chain)
         self._keep("access", value, issued)
         return value
@@ -164,9 +211,8 @@ class TokenDesk:
     def _new_refresh(self, grant: Grant) -> str:
         now = self._store.now()
         value = "RT1-" + secrets.token_urlsafe(32)
-        issued = Grant(
-            grant.client, grant.realm, grant.scope, now, now + REFRESH_SECONDS, grant.first_at, chain=grant.chain
-        )
+        idle = self._store.switches.number("refresh_idle_seconds", grant.realm)
+        issued = Grant(grant.client, grant.realm, grant.scope, now, now + idle, grant.first_at, chain=grant.chain)
         self._keep("refresh", value, issued)
         return value
 

@@ -14,12 +14,12 @@ from flask import Blueprint, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from emulators.intuit import identity
+from emulators.intuit.limits import wait_for_kind
 from emulators.intuit.oauth import (
     CLIENT_ID,
     CLIENT_SECRET,
-    HARD_SECONDS,
-    REFRESH_SECONDS,
     SCOPES,
+    Grant,
     OAuthRefusal,
     TokenDesk,
 )
@@ -118,9 +118,11 @@ def _consent_problem(asked: dict[str, str], redirect_uris: list[str]) -> str:
 def _add_tokens(routes: Blueprint, store: Store, desk: TokenDesk) -> None:
     @routes.post("/oauth2/v1/tokens/bearer")
     def tokens() -> ResponseReturnValue:
+        kind = request.form.get("grant_type", "")
+        request.environ["emulators.kind"] = {"refresh_token": "oauth.refresh"}.get(kind, "oauth.code")
+        wait_for_kind(store, request.environ["emulators.kind"], "")
         try:
             client = _client(request.form.to_dict())
-            kind = request.form.get("grant_type", "")
             if kind == "authorization_code":
                 code, target = request.form.get("code", ""), request.form.get("redirect_uri", "")
                 grant, access, refresh = desk.exchange_code(client, code, target)
@@ -130,27 +132,15 @@ def _add_tokens(routes: Blueprint, store: Store, desk: TokenDesk) -> None:
                 raise OAuthRefusal("unsupported_grant_type" if kind else "invalid_request")
         except OAuthRefusal as refusal:
             return jsonify(refusal.body()), refusal.status
-        answer: dict[str, Any] = {
-            "token_type": "bearer",
-            "expires_in": store.switches.number("access_token_seconds"),
-            "access_token": access,
-            "refresh_token": refresh,
-            "x_refresh_token_expires_in": REFRESH_SECONDS,
-        }
-        current = desk.find("refresh", refresh)
-        if current is not None:
-            answer["x_refresh_token_expires_in"] = round(current.expires - store.now())
         # Intuit: the hard limit is told only to those who ask for it with this header.
-        if request.headers.get("x-include-refresh-token-hard-expires-in", "").lower() == "true":
-            answer["x_refresh_token_hard_expires_in"] = round(grant.first_at + HARD_SECONDS - store.now())
-        if "openid" in grant.scope.split():
-            answer["id_token"] = identity.id_token(store, store.public_url + ISSUER_PATH, client, grant.realm)
-        response = jsonify(answer)
+        hard = request.headers.get("x-include-refresh-token-hard-expires-in", "").lower() == "true"
+        response = jsonify(token_answer(store, desk, grant, access, refresh, hard))
         response.headers["Cache-Control"] = "no-store"
         return response
 
     @routes.post("/v2/oauth2/tokens/revoke")
     def revoke() -> ResponseReturnValue:
+        request.environ["emulators.kind"] = "oauth.revoke"
         sent = request.get_json(silent=True) if request.is_json else request.form.to_dict()
         try:
             client = _client(sent if isinstance(sent, dict) else {})
@@ -158,6 +148,23 @@ def _add_tokens(routes: Blueprint, store: Store, desk: TokenDesk) -> None:
         except OAuthRefusal as refusal:
             return jsonify(refusal.body()), refusal.status
         return jsonify({"statuscode": "200"})
+
+
+def token_answer(store: Store, desk: TokenDesk, grant: Grant, access: str, refresh: str, hard: bool) -> dict[str, Any]:
+    """What the token endpoint says of a new pair."""
+    current = desk.find("refresh", refresh)
+    answer: dict[str, Any] = {
+        "token_type": "bearer",
+        "expires_in": store.switches.number("access_token_seconds", grant.realm),
+        "access_token": access,
+        "refresh_token": refresh,
+        "x_refresh_token_expires_in": round(current.expires - store.now()) if current is not None else 0,
+    }
+    if hard:
+        answer["x_refresh_token_hard_expires_in"] = desk.hard_seconds_left(grant)
+    if "openid" in grant.scope.split():
+        answer["id_token"] = identity.id_token(store, store.public_url + ISSUER_PATH, grant.client, grant.realm)
+    return answer
 
 
 def _client(form: dict[str, Any]) -> str:

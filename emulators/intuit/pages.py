@@ -138,12 +138,14 @@ def _act(store: Store, realm: str, identifier: str, action: str) -> str:
     elif action == "pay_half":
         bookkeeper.pay_by_hand(store, realm, identifier, record.body["Balance"] / 2)
     elif action == "delete":
-        bookkeeper.delete_bill_by_hand(store, realm, identifier)
+        bookkeeper.delete_by_hand(store, realm, "Bill", identifier)
     elif action == "copy":
         return bookkeeper.copy_bill(store, realm, identifier).id
     elif action == "edit":
         names = ("doc_number", "txn_date", "due_date", "private_note", "total")
-        bookkeeper.change_bill(store, realm, identifier, {name: request.form.get(name, "") for name in names})
+        bookkeeper.change_transaction(
+            store, realm, "Bill", identifier, {name: request.form.get(name, "") for name in names}
+        )
     else:
         abort(400)
     return identifier

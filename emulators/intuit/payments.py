@@ -6,6 +6,7 @@ Intuit: BillPayment in the API reference, collected in qbo.md section 2.9.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -24,13 +25,13 @@ def save_payment(store: Store, realm: str, sent: Any, origin: Origin) -> Record:
         raise answers.unreadable_body("the body is not an object")
     if sent.get("Id") in (None, ""):
         body = Check(store, realm, "BillPayment").body(sent)
-        applied = _complete(store, realm, body, None)
+        applied = _complete(store, realm, body, None, origin)
         record = store.insert(realm, "BillPayment", body, origin)
         _apply(store, record, applied, origin)
         return record
     record = _current(store, realm, sent)
     body = Check(store, realm, "BillPayment").body(sent)
-    applied = _complete(store, realm, body, record)
+    applied = _complete(store, realm, body, record, origin)
     _give_back(store, record, origin)
     store.replace(record, body, origin)
     _apply(store, record, applied, origin)
@@ -40,7 +41,7 @@ def save_payment(store: Store, realm: str, sent: Any, origin: Origin) -> Record:
 def void_payment(store: Store, realm: str, sent: Any, origin: Origin) -> Record:
     """Intuit: amounts become zero, lines empty, and PrivateNote starts with Voided."""
     record = _current(store, realm, sent)
-    check_open_period(store, realm, record.body["TxnDate"])
+    check_open_period(store, realm, origin, record.body["TxnDate"])
     _give_back(store, record, origin)
     note = f"Voided {record.body.get('PrivateNote', '')}".strip()
     body = {**record.body, "TotalAmt": NOTHING, "Line": [], "PrivateNote": note}
@@ -49,7 +50,7 @@ def void_payment(store: Store, realm: str, sent: Any, origin: Origin) -> Record:
 
 def delete_payment(store: Store, realm: str, sent: Any, origin: Origin) -> Record:
     record = _current(store, realm, sent)
-    check_open_period(store, realm, record.body["TxnDate"])
+    check_open_period(store, realm, origin, record.body["TxnDate"])
     _give_back(store, record, origin)
     store.delete(record, origin)
     return record
@@ -59,21 +60,36 @@ def pay_bill(store: Store, bill: Record, amount: Decimal, origin: Origin, pay_ty
     """A bookkeeper pays one bill in QuickBooks."""
     if amount <= 0 or amount > bill.body["Balance"]:
         raise answers.business_rule("The amount must be more than zero and at most the open balance.")
-    accounts = [a for a in store.live(bill.realm, "Account") if a.body["AccountType"] in _ACCOUNT_TYPES[pay_type]]
+    return pay_together(store, bill.realm, [(bill, amount)], origin, pay_type)
+
+
+def pay_together(
+    store: Store, realm: str, applied: Applied, origin: Origin, pay_type: str = "Check", more: Body | None = None
+) -> Record:
+    """One payment for several bills of a vendor, less the vendor credits among them; `more` goes into its header."""
+    if pay_type not in _ACCOUNT_TYPES:
+        raise ValueError("pay_type is Check or CreditCard.")
+    accounts = [a for a in store.live(realm, "Account") if a.body["AccountType"] in _ACCOUNT_TYPES[pay_type]]
     source = {"value": accounts[0].id if accounts else ""}
+    first = applied[0][0]
+    net = sum((amount if target.kind == "Bill" else -amount for target, amount in applied), NOTHING)
     sent: Body = {
-        "VendorRef": {"value": bill.body["VendorRef"]["value"]},
+        "VendorRef": {"value": first.body["VendorRef"]["value"]},
         "PayType": pay_type,
-        "TotalAmt": amount,
-        "Line": [{"Amount": amount, "LinkedTxn": [{"TxnId": bill.id, "TxnType": "Bill"}]}],
+        "TotalAmt": max(net, NOTHING),
+        "Line": [
+            {"Amount": amount, "LinkedTxn": [{"TxnId": target.id, "TxnType": target.kind}]}
+            for target, amount in applied
+        ],
+        **(more or {}),
     }
-    if store.switches.on("multicurrency", bill.realm):
-        sent["CurrencyRef"] = {"value": bill.body["CurrencyRef"]["value"]}
+    if store.switches.on("multicurrency", realm):
+        sent["CurrencyRef"] = {"value": first.body["CurrencyRef"]["value"]}
     if pay_type == "Check":
         sent["CheckPayment"] = {"BankAccountRef": source}
     else:
         sent["CreditCardPayment"] = {"CCAccountRef": source}
-    return save_payment(store, bill.realm, sent, origin)
+    return save_payment(store, realm, sent, origin)
 
 
 def _current(store: Store, realm: str, sent: Any) -> Record:
@@ -88,9 +104,9 @@ def _current(store: Store, realm: str, sent: Any) -> Record:
     return record
 
 
-def _complete(store: Store, realm: str, body: Body, record: Record | None) -> Applied:
+def _complete(store: Store, realm: str, body: Body, record: Record | None, origin: Origin) -> Applied:
     body.setdefault("TxnDate", store.today())
-    check_open_period(store, realm, body["TxnDate"], record.body["TxnDate"] if record is not None else "")
+    check_open_period(store, realm, origin, body["TxnDate"], record.body["TxnDate"] if record is not None else "")
     vendor = store.find(realm, "Vendor", body["VendorRef"]["value"])
     own = vendor.body.get("CurrencyRef", {}).get("value", "USD") if vendor is not None else "USD"
     body.setdefault("CurrencyRef", {"value": own, "name": CURRENCIES[own]})
@@ -156,7 +172,7 @@ def _apply(store: Store, record: Record, applied: Applied, origin: Origin) -> No
         body = copy.deepcopy(target.body)
         body["Balance"] -= amount
         body["LinkedTxn"] = [*body.get("LinkedTxn", []), {"TxnId": record.id, "TxnType": name}]
-        store.replace(target, body, origin)
+        store.replace(target, body, replace(origin, payment=True))
 
 
 def _give_back(store: Store, record: Record, origin: Origin) -> None:
@@ -169,4 +185,4 @@ def _give_back(store: Store, record: Record, origin: Origin) -> None:
         body["LinkedTxn"] = [linked for linked in body.get("LinkedTxn", []) if linked["TxnId"] != record.id]
         if not body["LinkedTxn"]:
             del body["LinkedTxn"]
-        store.replace(target, body, origin)
+        store.replace(target, body, replace(origin, payment=True))

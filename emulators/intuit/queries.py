@@ -18,7 +18,7 @@ from emulators.intuit.query_language import Condition, Statement, parse_statemen
 from emulators.intuit.shapes import LISTS, SHAPES
 from emulators.intuit.store import PACIFIC, Body, Record, Store, pacific
 
-_CDC_DAYS, _CDC_MOST = 30, 1000
+_CDC_DAYS = 30
 _NOT_FILTERABLE = {"Line", "PrivateNote", "LinkedTxn", "VendorAddr", "BillAddr", "ShipAddr", "CustomField", "domain"}
 _NUMERIC = {"TotalAmt", "Balance", "HomeBalance", "UnitPrice", "CurrentBalance", "Id", "DueDays", "Size", "Level"}
 _SPECIAL = {"companyinfo": "CompanyInfo", "preferences": "Preferences"}
@@ -64,7 +64,7 @@ def changed_since(store: Store, realm: str, entities: str, since_text: str, stal
         if store.switches.text("cdc_too_old", realm) == "fault":
             raise answers.bad_value("changedSince", f"the look-back is at most {_CDC_DAYS} days")
         since = oldest
-    room, found = _CDC_MOST, []
+    room, found = store.switches.number("cdc_most", realm), []
     for name in entities.split(","):
         kind = _KINDS.get(name.strip().lower())
         if kind is None or kind not in SHAPES:

@@ -13,7 +13,7 @@ from emulators.intuit import answers
 from emulators.intuit.answers import QboFault
 from emulators.intuit.json_text import CENT, cents
 from emulators.intuit.shapes import REFERENCE_FAMILIES, SHAPES, TRANSACTIONS, Field, Shape
-from emulators.intuit.store import Body, Store
+from emulators.intuit.store import Body, Origin, Store
 
 _MOST_DIGITS = 15  # Intuit: amounts are "15 digits in 10.5 format".
 US_TAX_CODES = ("TAX", "NON")
@@ -205,10 +205,14 @@ class Check:
         record = self._store.find(self._realm, family, identifier)
         if record is None or record.deleted:
             self._faults.append(unknown)
-        elif not record.active and self._kind in (*TRANSACTIONS, "Item"):
-            self._faults.append(answers.inactive_reference())
+        elif not record.active and self._kind in (*TRANSACTIONS, "Item") and self._minds_inactive():
+            code = self._switches.text("inactive_reference", self._realm)
+            self._faults.append(answers.inactive_reference() if code == "610" else unknown)
         elif family != "Term":
             reference["name"] = full_name(record.body)
+
+    def _minds_inactive(self) -> bool:
+        return self._switches.text("inactive_reference", self._realm) != "accept"
 
 
 def full_name(body: Body) -> str:
@@ -216,10 +220,10 @@ def full_name(body: Body) -> str:
     return str(body.get("FullyQualifiedName") or body.get("DisplayName") or body.get("Name") or "")
 
 
-def check_open_period(store: Store, realm: str, *dates: str) -> None:
-    """6210: neither the old nor the new date may lie in the closed part of the books."""
+def check_open_period(store: Store, realm: str, origin: Origin, *dates: str) -> None:
+    """6210: neither the old nor the new date may lie in the closed part; a person in QuickBooks may say yes to it."""
     closed_until = store.switches.text("book_close_date", realm)
-    if closed_until and any(day and day <= closed_until for day in dates):
+    if origin.by == "app" and closed_until and any(day and day <= closed_until for day in dates):
         raise answers.period_closed()
 
 

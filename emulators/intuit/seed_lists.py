@@ -1,4 +1,4 @@
-"""The invented books of two companies: accounts, items, terms, classes, locations, customers, vendors.
+"""The invented books of the companies: accounts, items, terms, classes, locations, customers, vendors.
 
 Ids that the authored samples of the reference use (vendors 46 and 56, accounts 7, 33, 80, 92, customer 61, term 3,
 items 21, 22, 30) exist here with a matching meaning.
@@ -8,6 +8,17 @@ from __future__ import annotations
 
 NORTHGATE, RIDGELINE = "9130350000000001", "9130350000000002"
 COMPANIES = {NORTHGATE: "Northgate Builders, Inc.", RIDGELINE: "Ridgeline Contractors LLC"}
+# Further companies, all with the lists of the first, for runs with many connections.
+MORE_COMPANIES = (
+    "Stonebridge Construction Group",
+    "Bayfront Builders LLC",
+    "Copper Canyon Contracting, Inc.",
+    "Four Corners General Contractors",
+    "Timberline Build Co.",
+    "Prairie Sky Constructors",
+    "Old Harbor Contracting LLC",
+    "Silver Creek Builders, Inc.",
+)
 
 # id, number, name, type, subtype
 Account = tuple[int, str, str, str, str]
@@ -63,7 +74,7 @@ RIDGELINE_ACCOUNTS = tuple(a for a in ACCOUNTS if a[0] in (1, 5, 7, 8, 33, 34, 4
 INACTIVE_ACCOUNTS = (102,)
 
 # id, name, expense account
-ITEMS = (
+ITEMS: tuple[tuple[int, str, int | None], ...] = (
     (20, "01-500 Temporary Facilities", 88),
     (21, "03-100 Concrete Forming", 80),
     (22, "04-200 Unit Masonry", 80),
@@ -79,11 +90,18 @@ ITEMS = (
     (32, "Materials", 81),
     (33, "Equipment Rental", 83),
     (34, "Contract Billing", None),
+    (35, "02-400 Selective Demolition", 80),
+    (36, "08-800 Glazing", 80),
+    (37, "32-100 Paving", 80),
+    (38, "33-000 Site Utilities", 80),
+    (39, "Retired Allowance", 88),
 )
+INACTIVE_ITEMS = (39,)
 RIDGELINE_ITEMS = tuple(item for item in ITEMS if item[0] in (21, 27, 29, 30, 32, 34))
 
 TERMS = ((1, "Due on receipt", 0), (2, "Net 15", 15), (3, "Net 30", 30), (4, "Net 45", 45), (5, "Net 60", 60))
-CLASSES = ((1, "Commercial"), (2, "Residential"), (3, "Public Works"), (4, "Overhead"))
+CLASSES = ((1, "Commercial"), (2, "Residential"), (3, "Public Works"), (4, "Overhead"), (5, "Closed Division"))
+INACTIVE_CLASSES = (5,)
 DEPARTMENTS = ((1, "Main Office"), (2, "North Yard"), (3, "South Region"))
 
 # id, name, parent id, project
@@ -98,8 +116,24 @@ CUSTOMERS = (
     (67, "Cedar Mill Apartments LP", None, False),
     (68, "Cedar Mill Phase 2", 67, False),
     (69, "Walsh Family Trust", None, False),
+    # Projects that a contractor also runs in Procore: some under the very name, some nearly, one not at all.
+    (150, "Harbor Point Health System", None, False),
+    (151, "Harbor Point Medical Pavilion", 150, True),
+    (152, "Cedar Ridge School District", None, False),
+    (153, "Cedar Ridge Elementary School", 152, True),
+    (154, "Union Yard Partners LP", None, False),
+    (155, "Union Yard Lofts", 154, False),
+    (156, "Mesa Verde Distribution Ctr", None, False),
+    (157, "Fairmont County", None, False),
+    (158, "County Courthouse Renovation", 157, True),
+    (159, "Old Quay Warehouse", None, False),
 )
-RIDGELINE_CUSTOMERS = ((60, "Summit Retail Partners", None, False), (61, "Summit Plaza Renovation", 60, True))
+INACTIVE_CUSTOMERS = (159,)
+RIDGELINE_CUSTOMERS = (
+    (60, "Summit Retail Partners", None, False),
+    (61, "Summit Plaza Renovation", 60, True),
+    (62, "Ridgeline Office Campus", None, False),
+)
 
 # id, name, mail name, terms
 VENDORS = (
@@ -129,8 +163,48 @@ VENDORS = (
     (79, "Blackhawk Surveying", "blackhawk-survey", 3),
     (80, "Titan Crane & Rigging", "titan-crane", 3),
     (81, "Old Mill Hardware", "old-mill", 1),
+    # Vendors that Procore's directory has under exactly this name.
+    (100, "Acme Concrete LLC", "acme-concrete", 3),
+    (101, "Cascade Electrical Contractors", "cascade-electrical", 3),
+    (102, "Dunmore Steel Erectors", "dunmore-steel", 4),
+    (103, "Evergreen Roofing & Sheet Metal", "evergreen-roofing", 3),
+    (104, "Foster Brothers Masonry", "foster-masonry", 3),
+    (105, "Granite Peak Excavation", "granite-peak", 3),
+    (106, "Holloway Drywall Systems", "holloway-drywall", 3),
+    (107, "Inland Fire Protection", "inland-fire", 4),
+    (108, "Keystone Glass & Glazing", "keystone-glass", 3),
+    (109, "Lomax Flooring", "lomax-flooring", 3),
+    (110, "Northstar Painting", "northstar-painting", 3),
+    (111, "Pacific Asphalt Paving", "pacific-asphalt", 3),
+    (112, "Quarry Stone Supply", "quarry-stone", 2),
+    (113, "Red Cedar Carpentry", "red-cedar", 3),
+    (114, "Valley Crane & Rigging", "valley-crane", 3),
+    (115, "Xavier Controls", "xavier-controls", 4),
+    (116, "Bishop Waterproofing", "bishop-waterproofing", 3),
+    (117, "Delta Rebar Fabricators", "delta-rebar", 3),
+    (118, "Eastside Ready Mix", "eastside-readymix", 3),
+    (119, "Frontier Lumber & Supply", "frontier-lumber", 2),
+    (120, "Hartwell Security Systems", "hartwell-security", 3),
+    (121, "Ironwood Casework", "ironwood-casework", 3),
+    (122, "Juniper Utility Contractors", "juniper-utility", 3),
+    (123, "Lighthouse Lighting Supply", "lighthouse-lighting", 2),
+    # Nearly the same name: another ending, capitals, "and", an accent, another apostrophe.
+    (124, "Bluewater Plumbing Company", "bluewater-plumbing-co", 3),
+    (125, "Jasper Mechanical, Inc.", "jasper-mechanical", 3),
+    (126, "Meridian Elevator Co.", "meridian-elevator", 5),
+    (127, "Orchard Mill Work", "orchard-millwork", 3),
+    (128, "SUMMIT INSULATION", "summit-insulation", 3),
+    (129, "Three Rivers Landscaping LLC", "three-rivers", 3),
+    (130, "Alder and Sons Tile", "alder-tile", 3),
+    (131, "Westgate Doors and Hardware", "westgate-doors", 3),
+    (132, "O\u2019Malley & Daughters Scaffolding", "omalley-scaffolding", 2),
+    (133, "Nunez Fireproofing Inc", "nunez-fireproofing", 3),
+    # No longer used.
+    (134, "Upland Surveying", "upland-surveying", 3),
+    (135, "Yakima Fence", "yakima-fence", 3),
+    (136, "Kestrel Window Coverings", "kestrel-coverings", 3),
 )
 RIDGELINE_VENDORS = tuple(vendor for vendor in VENDORS if vendor[0] in (47, 48, 49, 54, 72, 75)) + (
     (90, "Ridge Valley Framing", "ridge-framing", 3),
 )
-INACTIVE_VENDORS = (81,)
+INACTIVE_VENDORS = (81, 134, 135, 136)

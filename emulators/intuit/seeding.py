@@ -1,4 +1,4 @@
-"""Fills an empty ledger with two companies: lists, old bills and their payments."""
+"""Fills an empty ledger with companies: lists, old bills and their payments."""
 
 from __future__ import annotations
 
@@ -13,24 +13,48 @@ from emulators.intuit.entities import save_list_object
 from emulators.intuit.store import PACIFIC, Body, Origin, Store
 
 SEED = Origin("seed")
+SEEDS = ("demo", "empty", "many")
 _OPENED = 1735750800.0  # 2025-01-01, when the books of the companies begin
 
 
-def seed(store: Store, name: str) -> None:
-    """`demo` has lists and old bills, `empty` only the two companies with a chart of accounts and terms."""
+def seed(store: Store, name: str, companies: int = 0) -> None:
+    """`demo` has lists and old bills, `empty` only a chart of accounts and terms; `many` is `demo` with six companies.
+
+    `companies` asks for another number than two, or six.
+    """
+    wanted = companies or (6 if name == "many" else 2)
     with store.ledger.writing():
         for realm, title in lists.COMPANIES.items():
-            _seed_company(store, realm, title)
-            _seed_lists(store, realm, name == "demo")
-            if name == "demo":
+            _fill(store, realm, title, name != "empty")
+            if name != "empty":
                 _seed_bills(store, realm, 30 if realm == lists.NORTHGATE else 6)
+        for _ in range(wanted - len(lists.COMPANIES)):
+            add_company(store, full=name != "empty")
         # Ids start again after a reset; what happened before belongs to other objects.
-        store.ledger.set_setting("seeded_by_event", store.ledger.append("seeded", "", {"seed": name}))
+        told = {"seed": name, "companies": wanted}
+        store.ledger.set_setting("seeded_by_event", store.ledger.append("seeded", "", told))
+
+
+def add_company(store: Store, title: str = "", realm: str = "", full: bool = True) -> str:
+    """One more company, with the lists of the first and no bills; answer its realm."""
+    realm = realm or str(max(int(known) for known in (*store.realms(), lists.NORTHGATE)) + 1)
+    if realm in store.realms() or not realm.isdigit():
+        raise ValueError("The realm is a number that no company has yet.")
+    position = len(store.realms()) - len(lists.COMPANIES)
+    names = lists.MORE_COMPANIES
+    with store.ledger.writing():
+        _fill(store, realm, title or f"{names[position % len(names)]}{' II' * (position // len(names))}", full)
+    return realm
+
+
+def _fill(store: Store, realm: str, title: str, full: bool) -> None:
+    _seed_company(store, realm, title)
+    _seed_lists(store, realm, full)
 
 
 def _seed_company(store: Store, realm: str, title: str) -> None:
     address = {
-        "Line1": "1200 Foundry Way" if realm == lists.NORTHGATE else "88 Ridge Road",
+        "Line1": "88 Ridge Road" if realm == lists.RIDGELINE else "1200 Foundry Way",
         "City": "Portland",
         "CountrySubDivisionCode": "OR",
         "PostalCode": "97209",
@@ -44,7 +68,7 @@ def _seed_company(store: Store, realm: str, title: str) -> None:
         "CompanyStartDate": "2025-01-01",
         "FiscalYearStartMonth": "January",
         "Country": "US",
-        "Email": {"Address": "books@northgate.example" if realm == lists.NORTHGATE else "office@ridgeline.example"},
+        "Email": {"Address": "office@ridgeline.example" if realm == lists.RIDGELINE else "books@northgate.example"},
         "SupportedLanguages": "en",
         "NameValue": [
             {"Name": "OfferingSku", "Value": "QuickBooks Online Plus"},
@@ -60,7 +84,7 @@ def _add(store: Store, realm: str, kind: str, identifier: int, body: Body) -> No
 
 
 def _seed_lists(store: Store, realm: str, full: bool) -> None:
-    first = realm == lists.NORTHGATE
+    first = realm != lists.RIDGELINE
     dollars = {"value": "USD", "name": "United States Dollar"}
     for number, code, name, kind, subtype in lists.ACCOUNTS if first else lists.RIDGELINE_ACCOUNTS:
         body: Body = {"Name": name, "AcctNum": code, "AccountType": kind, "AccountSubType": subtype}
@@ -84,11 +108,20 @@ def _seed_lists(store: Store, realm: str, full: bool) -> None:
         _add(store, realm, "Customer", number, _customer(store, realm, name, parent, project))
     for number, name, mail, terms in lists.VENDORS if first else lists.RIDGELINE_VENDORS:
         _add(store, realm, "Vendor", number, _vendor(number, name, mail, terms))
-    for number in lists.INACTIVE_VENDORS if first else ():
-        record = store.find(realm, "Vendor", str(number))
-        if record is not None:
-            sent = {"Id": record.id, "SyncToken": "0", "sparse": True, "Active": False}
-            save_list_object(store, realm, "Vendor", sent, SEED)
+    if first:
+        _inactivate(store, realm)
+
+
+def _inactivate(store: Store, realm: str) -> None:
+    for kind, numbers in (
+        ("Vendor", lists.INACTIVE_VENDORS),
+        ("Customer", lists.INACTIVE_CUSTOMERS),
+        ("Item", lists.INACTIVE_ITEMS),
+        ("Class", lists.INACTIVE_CLASSES),
+    ):
+        for number in numbers:
+            sent = {"Id": str(number), "SyncToken": "0", "sparse": True, "Active": False}
+            store.backdate(save_list_object(store, realm, kind, sent, SEED), _OPENED)
 
 
 def _classification(account_type: str) -> str:

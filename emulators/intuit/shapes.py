@@ -272,6 +272,18 @@ CUSTOMER: Shape = {
     "SecondaryTaxIdentifier": _text(15),
     "TaxExemptionReasonId": _text(10),
 }
+_NOT_OF_EMPLOYEES = {
+    *("AcctNum", "Balance", "BillAddr", "BusinessNumber", "CurrencyRef", "GSTIN", "GSTRegistrationType"),
+    *("OpenBalanceDate", "ShipAddr", "Source"),
+}
+EMPLOYEE: Shape = {
+    **{name: kind for name, kind in _NAME.items() if name not in _NOT_OF_EMPLOYEES},
+    "EmployeeNumber": _text(100),
+    "PrimaryAddr": _ADDRESS,
+    "HiredDate": DATE,
+    "ReleasedDate": DATE,
+    "BillableTime": FLAG,
+}
 ACCOUNT: Shape = {
     **_ENVELOPE,
     "Name": _text(100, required=True),
@@ -375,6 +387,7 @@ SHAPES: Mapping[str, Shape] = {
     "Class": CLASS,
     "Customer": CUSTOMER,
     "Department": DEPARTMENT,
+    "Employee": EMPLOYEE,
     "Item": ITEM,
     "Term": TERM,
     "Vendor": VENDOR,
@@ -394,5 +407,5 @@ REFERENCE_FAMILIES = {
     "Currency": "Currencies",
 }
 
-LISTS = ("Account", "Class", "Customer", "Department", "Item", "Term", "Vendor")
+LISTS = ("Account", "Class", "Customer", "Department", "Employee", "Item", "Term", "Vendor")
 TRANSACTIONS = ("Bill", "BillPayment", "VendorCredit")

@@ -22,7 +22,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS object (
     realm TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, sync INTEGER NOT NULL,
     created REAL NOT NULL, updated REAL NOT NULL, deleted INTEGER NOT NULL,
-    request_id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (realm, kind, id)
+    request_id TEXT NOT NULL, body TEXT NOT NULL, authors TEXT NOT NULL DEFAULT '{}', PRIMARY KEY (realm, kind, id)
 );
 CREATE TABLE IF NOT EXISTS reply (
     realm TEXT NOT NULL, request_id TEXT NOT NULL, at REAL NOT NULL, status INTEGER NOT NULL,
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS reply (
 CREATE TABLE IF NOT EXISTS call (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, realm TEXT NOT NULL, method TEXT NOT NULL,
     path TEXT NOT NULL, template TEXT NOT NULL, status INTEGER NOT NULL, tid TEXT NOT NULL,
-    request_id TEXT NOT NULL, fault TEXT NOT NULL, milliseconds REAL NOT NULL
+    request_id TEXT NOT NULL, fault TEXT NOT NULL, milliseconds REAL NOT NULL, kind TEXT NOT NULL DEFAULT ''
 );
 CREATE TRIGGER IF NOT EXISTS call_never_changes BEFORE UPDATE ON call
     BEGIN SELECT RAISE(ABORT, 'the call table is append-only'); END;
@@ -41,8 +41,12 @@ CREATE TABLE IF NOT EXISTS file (realm TEXT NOT NULL, id TEXT NOT NULL, content 
 CREATE TABLE IF NOT EXISTS token (value TEXT PRIMARY KEY, kind TEXT NOT NULL, data TEXT NOT NULL);
 """
 
-# Vendors and customers are rows of one list of names; the ids of transactions come from one sequence too.
-_SEQUENCES = {"Vendor": "names", "Customer": "names", "Bill": "txn", "BillPayment": "txn", "VendorCredit": "txn"}
+# Columns that ledgers of an older emulator lack.
+_LATER_COLUMNS = (("object", "authors", "TEXT NOT NULL DEFAULT '{}'"), ("call", "kind", "TEXT NOT NULL DEFAULT ''"))
+
+# Vendors, customers and employees are rows of one list of names; transactions have one sequence of ids too.
+_NAMES = dict.fromkeys(("Vendor", "Customer", "Employee"), "names")
+_SEQUENCES = {**_NAMES, "Bill": "txn", "BillPayment": "txn", "VendorCredit": "txn"}
 _FIRST = {"Attachable": 5000, "txn": 101}
 _KEPT_VERSIONS = 5
 
@@ -53,6 +57,13 @@ class Origin:
 
     by: str = "app"
     request_id: str = ""
+    # The change only follows from a payment.
+    payment: bool = False
+
+    @property
+    def author(self) -> str:
+        """How the ledger calls it: api, hand or seed."""
+        return {"app": "api", "bookkeeper": "hand"}.get(self.by, self.by)
 
 
 @dataclass
@@ -78,6 +89,8 @@ class Record:
     request_id: str
     body: Body
     versions: list[Version] = field(default_factory=list)
+    # created, updated, deleted: by whom last; updated_request_id, deleted_request_id: under which key.
+    authors: dict[str, str] = field(default_factory=dict)
 
     @property
     def active(self) -> bool:
@@ -128,12 +141,13 @@ class Store:
         self.limits_option = ""
         self.clock = Clock(ledger)
         self.switches = RealmSwitches(ledger)
-        self.listeners: list[Callable[[Record, str], None]] = []
+        self.listeners: list[Callable[[Record, str, Origin], None]] = []
         self._objects: dict[tuple[str, str], dict[str, Record]] = {}
         self._numbers: dict[tuple[str, str, str], set[str]] = {}
         self._attached: dict[tuple[str, str, str], set[str]] = {}
         self._last: dict[tuple[str, str], int] = {}
         self._open: dict[tuple[str, str], Decimal] = {}
+        self._add_columns()
         self._load()
 
     # Reading
@@ -191,6 +205,7 @@ class Store:
             record = Record(
                 realm, kind, identifier or self._next_id(realm, kind), 0, moment, moment, False, origin.request_id, body
             )
+            record.authors["created"] = origin.author
             self._keep(record)
             self._changed(record, "created", origin)
         return record
@@ -201,17 +216,26 @@ class Store:
             self._remember(record)
             self._unlist(record)
             record.body, record.sync, record.updated = body, record.sync + 1, self.now()
+            record.authors |= {"updated": origin.author, "updated_request_id": origin.request_id}
             self._keep(record)
             self._changed(record, verb, origin)
         return record
 
-    def delete(self, record: Record, origin: Origin) -> None:
+    def delete(self, record: Record, origin: Origin, verb: str = "deleted") -> None:
         with self.ledger.writing():
             self._remember(record)
             self._unlist(record)
             record.deleted, record.updated, record.sync = True, self.now(), record.sync + 1
+            record.authors |= {"deleted": origin.author, "deleted_request_id": origin.request_id}
             self._keep(record)
-            self._changed(record, "deleted", origin)
+            self._changed(record, verb, origin)
+
+    def rewrite(self, record: Record, body: Body) -> None:
+        """Change what is stored without a trace for the outside: no new SyncToken, no event."""
+        with self.ledger.writing():
+            self._unlist(record)
+            record.body = body
+            self._keep(record)
 
     def backdate(self, record: Record, epoch: float) -> None:
         """Seeding only: the record looks as old as its date."""
@@ -237,6 +261,11 @@ class Store:
 
     # Inside
 
+    def _add_columns(self) -> None:
+        for table, column, kind in _LATER_COLUMNS:
+            if column not in {row["name"] for row in self.ledger.query(f"PRAGMA table_info({table})")}:
+                self.ledger.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+
     def _load(self) -> None:
         for row in self.ledger.query("SELECT * FROM object ORDER BY created, CAST(id AS INTEGER)"):
             record = Record(
@@ -249,14 +278,16 @@ class Store:
                 bool(row["deleted"]),
                 row["request_id"],
                 json_text.parse(row["body"]),
+                authors=json_text.parse(row["authors"]),
             )
             self._list(record)
 
     def _keep(self, record: Record) -> None:
         self._list(record)
         self.ledger.execute(
-            "INSERT INTO object VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (realm, kind, id) DO UPDATE SET "
-            "sync=excluded.sync, updated=excluded.updated, deleted=excluded.deleted, body=excluded.body",
+            "INSERT INTO object (realm, kind, id, sync, created, updated, deleted, request_id, body, authors) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (realm, kind, id) DO UPDATE SET sync=excluded.sync, "
+            "updated=excluded.updated, deleted=excluded.deleted, body=excluded.body, authors=excluded.authors",
             (
                 record.realm,
                 record.kind,
@@ -267,6 +298,7 @@ class Store:
                 int(record.deleted),
                 record.request_id,
                 json_text.render(record.body),
+                json_text.render(record.authors),
             ),
         )
 
@@ -329,4 +361,4 @@ class Store:
             },
         )
         for listener in self.listeners:
-            listener(record, verb)
+            listener(record, verb, origin)

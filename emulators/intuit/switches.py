@@ -6,7 +6,7 @@ or inferred. A company (realm) may differ from the general value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from emulators.shared.ledger import Ledger
@@ -37,9 +37,13 @@ OAUTH = (
         "old_refresh_token",
         "refused",
         "1.4",
-        "What a refresh token is worth after its successor was issued.",
-        ("refused", "valid_24h"),
+        "What a refresh token is worth after its successor was issued; valid_24h lasts old_refresh_token_seconds.",
+        ("refused", "valid_24h", "refused_and_ends_all"),
     ),
+    _open("old_refresh_token_seconds", 86400, "1.4", "How long valid_24h really lasts."),
+    _known("refresh_idle_seconds", 100 * 86400, "1.4", "A refresh token that is not used for so long ends."),
+    _known("refresh_hard_seconds", 5 * 365 * 86400, "1.4", "A consent ends after so long, whatever is done."),
+    _known("refresh_tokens", "work", "1.5", "Whether every refresh gets invalid_grant.", ("work", "refused")),
     _open("code_lifetime_seconds", 600, "1.3", "How long an authorization code may be exchanged."),
 )
 
@@ -59,6 +63,9 @@ IDEMPOTENCY = (
 
 BILLS = (
     _open("duplicate_scope", "vendor", "2.5", "Where a bill number must be unique.", ("vendor", "company")),
+    _open("duplicate_code", "6140", "2.5", "The code of a number used twice.", ("6140", "6210", "6240")),
+    _open("duplicate_case", "exact", "2.5", "Whether a-1 is the same number as A-1.", ("exact", "ignored")),
+    _open("inactive_reference", "610", "4", "A bill that uses an inactive entry.", ("610", "2500", "accept")),
     _open("docnumber_too_long", "6000", "2.5", "The code for more than 21 characters.", ("6000", "2050")),
     _open("negative_bill_total", "6000", "2.6", "A bill whose lines sum below zero.", ("6000", "accept")),
     _open("zero_bill_total", "6000", "2.6", "A bill whose lines sum to zero.", ("6000", "accept")),
@@ -84,6 +91,7 @@ BILLS = (
     _open("lines_left_out", "removed", "2.1", "Lines missing from a full update.", ("removed", "kept")),
     _open("desktop_fields", "2010", "2.2", "Memo and other desktop-only fields.", ("2010", "ignore")),
     _open("empty_date_or_number", "refuse", "0", 'A date or number sent as "".', ("refuse", "null")),
+    _open("update_linked_bill", "accept", "2.1", "A full update of a bill that has a payment.", ("accept", "6000")),
     _open("delete_linked_bill", "6000", "2.1", "Deleting a bill that has a payment.", ("6000", "800")),
     _open(
         "credit_card_linked_txn",
@@ -99,6 +107,9 @@ READING = (
     _open("query_case_sensitive", False, "5", "Whether text comparison minds capitals."),
     _open("inactive_hidden", True, "5", "Whether lists leave out inactive entries unless Active is asked."),
     _open("cdc_too_old", "fault", "2.10", "changedSince more than 30 days back.", ("fault", "clip")),
+    _open("cdc_most", 1000, "2.10", "Most objects in one answer of change data capture."),
+    _open("merged_entry", "deleted", "5", "What a merged list entry becomes.", ("deleted", "inactive")),
+    _open("merge_touches_transactions", False, "5", "Whether a merge moves the SyncToken of the bills it changes."),
     _open("batch_max", 30, "3.2", "Most items of one batch; the sources say 30, 10 and 25."),
 )
 
@@ -113,6 +124,13 @@ LIMITS = (
     _open("retry_after_seconds", 0, "3.3", "Retry-After on 429; 0 means the header is absent."),
     _open("throttle_body", "json", "3.3", "The form of the 429 body.", ("json", "html")),
     _known("coreplus_monthly_quota", 0, "3.4", "Reads allowed a month, then 429; 0 means no limit."),
+    _open("max_in_flight", 10, "3.3", "Requests at the same time per company and app; 0 means no limit."),
+    _known(
+        "latency_by_kind",
+        "",
+        "3.3",
+        "Milliseconds per kind of call, one value or a range: bill.create=400 *.query=40-80 upload=900 *=20.",
+    ),
     _known("latency_ms", 0, "3.3", "Time a write takes, in milliseconds."),
     _known("read_latency_ms", 0, "3.3", "Time a read or query takes, in milliseconds."),
 )
@@ -121,10 +139,17 @@ WEBHOOKS = (
     _known("webhook_url", "", "2.11", "Where events are sent; empty means nowhere."),
     _open("webhook_format", "cloudevents", "2.11", "The body of a notification.", ("cloudevents", "legacy")),
     _known("webhook_verifier_token", "demo-verifier-token", "2.11", "Key of the intuit-signature header."),
+    _open("webhook_after_payment", True, "2.11", "Whether a bill whose balance moved by a payment is told of too."),
+    _known("webhook_drop_percent", 0, "2.11", "Of a hundred changes so many are never told."),
+    _known("webhook_duplicate_percent", 0, "2.11", "Of a hundred deliveries so many are sent twice."),
+    _known("webhook_shuffle", False, "2.11", "Whether changes of a moment are told in another order."),
+    _known("webhook_signature", "right", "2.11", "The intuit-signature header.", ("right", "wrong", "missing")),
     _known("webhook_delay_ms", 0, "2.11", "Wait before events of a moment are sent together."),
 )
 
 COMPANY = (
+    _known("time_scale", 1, "2.11", "Divides the waits of faults and of webhook retries."),
+    _known("bills_enabled", True, "5", "Whether the plan has bills; without, writing one gets 5020."),
     _known(
         "company_status",
         "active",
@@ -141,6 +166,18 @@ COMPANY = (
     _known("billable_expenses", False, "2.3", "Preference BillableExpenseTracking."),
 )
 
+# Switches that a reader of Preferences sees.
+PREFERENCES = {
+    "bills_enabled",
+    "book_close_date",
+    "warn_duplicate_bill_number",
+    "multicurrency",
+    "class_tracking",
+    "location_tracking",
+    "projects_enabled",
+    "billable_expenses",
+}
+
 ALL_SWITCHES = (*OAUTH, *IDEMPOTENCY, *BILLS, *READING, *LIMITS, *WEBHOOKS, *COMPANY)
 
 
@@ -150,6 +187,8 @@ class RealmSwitches(Switches):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger, ALL_SWITCHES)
         self._by_realm: dict[str, dict[str, Value]] = ledger.setting(_SETTING, {})
+        # Called with the company ("" for all) whose preferences changed.
+        self.preference_watchers: list[Callable[[str], None]] = []
 
     def text(self, name: str, realm: str = "") -> str:
         return str(self.present(name, realm))
@@ -168,12 +207,20 @@ class RealmSwitches(Switches):
         values = dict(wanted)
         realm = str(values.pop("realm", ""))
         if not realm:
-            return super().change(values)
+            changed = super().change(values)
+            self._tell(realm, set(values))
+            return changed
         checked = {name: self._checked(name, value) for name, value in values.items()}
         self._by_realm = {**self._by_realm, realm: {**self._by_realm.get(realm, {}), **checked}}
         self._ledger.set_setting(_SETTING, self._by_realm)
         self._ledger.append("switches_changed", subject=realm, data=checked)
+        self._tell(realm, set(checked))
         return {name: self.present(name, realm) for name in self.known}
+
+    def _tell(self, realm: str, names: set[str]) -> None:
+        if names & PREFERENCES:
+            for watcher in self.preference_watchers:
+                watcher(realm)
 
     def reset(self) -> None:
         super().reset()

@@ -3,23 +3,29 @@
     engine = FaultEngine(ledger, answers={"401": refused, "429": too_many})   # the product's own error shapes
     engine.install(app)                                                       # wraps app.wsgi_app
 
-A rule matches by method and path (a regular expression searched in path?query), fires `times` times (None: for ever)
-with a `probability` (seeded, so a run can be repeated), and counts what it saw and what it hit. The first matching
-rule wins. Addresses under /_emulator/, /static/ and the web pages given in `spare` never fail.
+A rule matches by method, path (a regular expression searched in path?query) and body (another one), lets the first
+`skip` matches pass, fires `times` times (None: for ever) with a `probability` (seeded, so a run can be repeated), and
+counts what it saw and what it hit. The first matching rule wins. Addresses under /_emulator/, /static/ and the web
+pages given in `spare` never fail. Every wait is divided by the engine's time scale.
 
 Faults that come BEFORE the handler (the request changes nothing):
     500, 503_html, 429, 401 (once unless `times` says otherwise), 401_always, 403, 404, garbage, html_200, redirect,
     gzip_bomb, drop (connection closed), reset (TCP reset), hang (waits `seconds`, then closes the connection),
     slow (waits `seconds`, then handles the request as usual: a late commit if the client has gone)
 Faults that come AFTER the handler (what it committed stands):
-    500_after_commit, drop_after_commit, reset_after_commit, hang_after_commit, slow_after_commit (the good answer
-    comes `seconds` later), truncated, slow_drip (the body takes `seconds`), wrong_type (text/plain)
+    <answer>_after_commit (500, 503_html, 429, garbage, html_200, and fault_200 where the product has it),
+    drop_after_commit, reset_after_commit, hang_after_commit, slow_after_commit (the good answer comes `seconds`
+    later), truncated, slow_drip (the body takes `seconds`), wrong_type (text/plain)
+Faults that come WHILE the service still works: the client gets its answer at once, the request is carried out
+`seconds` later, and the history then has an event `late_commit`:
+    <answer>_late_commit (the same answers), drop_late_commit, reset_late_commit
 Faults that the emulator itself carries out: it asks `engine.active(name)` in its handler, e.g. stale_read.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
 import random
 import re
 import socket
@@ -55,8 +61,9 @@ BEFORE = (
     "hang",
     "slow",
 )
+# Answers that may come before the handler, after it (_after_commit), or while it is yet to run (_late_commit).
+ANY_TIME = ("500", "503_html", "429", "garbage", "html_200", "fault_200")
 AFTER = (
-    "500_after_commit",
     "drop_after_commit",
     "reset_after_commit",
     "hang_after_commit",
@@ -65,6 +72,8 @@ AFTER = (
     "slow_drip",
     "wrong_type",
 )
+_CUTS = ("drop", "reset", "hang", "drop_late_commit", "reset_late_commit")
+_AFTER_COMMIT, _LATE_COMMIT = "_after_commit", "_late_commit"
 _SETTING = "faults"
 _ENVIRON_KEY = "emulators.fault"
 
@@ -77,6 +86,8 @@ class FaultRule:
     fault: str
     method: str = ""
     path: str = ""
+    body: str = ""
+    skip: int = 0
     times: int | None = None
     probability: float = 1.0
     seconds: float = 5.0
@@ -87,7 +98,7 @@ class FaultRule:
 
     def as_json(self) -> dict[str, Any]:
         fields = asdict(self)
-        fields["match"] = {"method": fields.pop("method"), "path": fields.pop("path")}
+        fields["match"] = {name: fields.pop(name) for name in ("method", "path", "body")}
         fields["remaining"] = None if self.times is None else max(self.times - self.hits, 0)
         return fields
 
@@ -103,8 +114,10 @@ class FaultEngine:
         own_faults: Iterable[str] = ("stale_read",),
         spare: Iterable[str] = ("/_emulator/", "/static/", "/faults", "/switches"),
         seed: int = 20260101,
+        time_scale: Callable[[], float] = lambda: 1.0,
     ) -> None:
         """`answers` adds or replaces before-the-handler faults; `own_faults` are carried out by the handlers."""
+        self._time_scale = time_scale
         self._ledger = ledger
         self._answers = {**_PLAIN_ANSWERS, **(answers or {})}
         self.own_faults = tuple(own_faults)
@@ -118,7 +131,10 @@ class FaultEngine:
     @property
     def names(self) -> list[str]:
         """Every fault a rule may ask for."""
-        return list(dict.fromkeys([*BEFORE, *self._answers, *AFTER, *self.own_faults]))
+        any_time = [name for name in ANY_TIME if name in self._answers]
+        after = [f"{name}{_AFTER_COMMIT}" for name in any_time]
+        late = [f"{name}{_LATE_COMMIT}" for name in (*any_time, "drop", "reset")]
+        return list(dict.fromkeys([*BEFORE, *self._answers, *after, *AFTER, *late, *self.own_faults]))
 
     def install(self, app: Flask) -> None:
         app.wsgi_app = _FaultGate(app.wsgi_app, self)  # type: ignore[method-assign]
@@ -148,12 +164,16 @@ class FaultEngine:
         self._ledger.append("faults_removed", subject=rule_id or "all", data={"removed": gone})
         return gone
 
-    def pick(self, method: str, address: str) -> FaultRule | None:
+    def seconds(self, rule: FaultRule) -> float:
+        """The waiting time of the rule, scaled."""
+        return rule.seconds / max(self._time_scale(), 0.001)
+
+    def pick(self, method: str, address: str, body: str = "") -> FaultRule | None:
         """The rule that this request falls under now, already counted."""
         if address.startswith(self._spare):
             return None
         with self._lock:
-            chosen = self._pick_locked(method, address)
+            chosen = self._pick_locked(method, address, body)
         if chosen is not None:
             self._keep()
             self._ledger.append(
@@ -168,10 +188,14 @@ class FaultEngine:
 
     def answer(self, rule: FaultRule) -> Response | None:
         """The answer that replaces the handler's, for faults of that kind."""
-        make = self._answers.get(rule.fault)
+        name = rule.fault.removesuffix(_AFTER_COMMIT).removesuffix(_LATE_COMMIT)
+        make = self._answers.get(rule.fault) or (self._answers.get(name) if name in ANY_TIME else None)
         return None if make is None else make(rule)
 
-    def _pick_locked(self, method: str, address: str) -> FaultRule | None:
+    def late_commit_done(self, rule: FaultRule, status: str) -> None:
+        self._ledger.append("late_commit", subject=rule.id, data={"fault": rule.fault, "status": status})
+
+    def _pick_locked(self, method: str, address: str, body: str) -> FaultRule | None:
         for rule in self._rules:
             if rule.times is not None and rule.hits >= rule.times:
                 continue
@@ -179,7 +203,11 @@ class FaultEngine:
                 continue
             if rule.path and not re.search(rule.path, address):
                 continue
+            if rule.body and not re.search(rule.body, body):
+                continue
             rule.seen += 1
+            if rule.seen <= rule.skip:
+                continue
             if rule.probability < 1 and self._random.random() >= rule.probability:
                 continue
             rule.hits += 1
@@ -191,18 +219,21 @@ class FaultEngine:
         fault = str(wanted.get("fault", ""))
         if fault not in self.names:
             raise ValueError(f"fault must be one of {', '.join(self.names)}.")
-        path = str(match.get("path", "") or "")
-        try:
-            re.compile(path)
-        except re.error as error:
-            raise ValueError(f"path is not a regular expression: {error}.") from error
+        patterns = {name: str(match.get(name, "") or "") for name in ("path", "body")}
+        for name, pattern in patterns.items():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{name} is not a regular expression: {error}.") from error
         times = wanted.get("times", 1 if fault == "401" else None)
-        known = {"match", "fault", "times", "probability", "seconds", "note"}
+        known = {"match", "fault", "skip", "times", "probability", "seconds", "note"}
         return FaultRule(
             id=0,
             fault=fault,
             method=str(match.get("method", "") or "").upper(),
-            path=path,
+            path=patterns["path"],
+            body=patterns["body"],
+            skip=int(wanted.get("skip", 0)),
             times=None if times is None else int(times),
             probability=float(wanted.get("probability", 1.0)),
             seconds=float(wanted.get("seconds", 5.0)),
@@ -226,31 +257,40 @@ class _FaultGate:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         query = environ.get("QUERY_STRING", "")
         address = environ.get("PATH_INFO", "") + (f"?{query}" if query else "")
-        rule = self._engine.pick(environ["REQUEST_METHOD"], address)
+        rule = self._engine.pick(environ["REQUEST_METHOD"], address, _body_text(environ))
         if rule is None:
             return self._app(environ, start_response)
         environ[_ENVIRON_KEY] = rule
-        if rule.fault in ("drop", "reset", "hang"):
-            if rule.fault == "hang":
-                time.sleep(rule.seconds)
-            _cut(environ, reset=rule.fault == "reset")
-        if rule.fault == "slow":
-            time.sleep(rule.seconds)
+        if rule.fault in AFTER or rule.fault.endswith(_AFTER_COMMIT):
+            return self._after(rule, environ, start_response)
+        if rule.fault.endswith(_LATE_COMMIT):
+            threading.Thread(target=self._late, args=(rule, dict(environ), _body_text(environ)), daemon=True).start()
+        if rule.fault in ("hang", "slow"):
+            time.sleep(self._engine.seconds(rule))
+        if rule.fault in _CUTS:
+            _cut(environ, reset=rule.fault.startswith("reset"))
         replacement = self._engine.answer(rule)
         if replacement is not None:
             return replacement(environ, start_response)
-        if rule.fault in AFTER:
-            return self._after(rule, environ, start_response)
         return self._app(environ, start_response)
+
+    def _late(self, rule: FaultRule, environ: WSGIEnvironment, body: str) -> None:
+        """Carry the request out although its client was answered long ago."""
+        environ["wsgi.input"] = io.BytesIO(body.encode("latin-1"))
+        environ.pop("emulators.handler", None)
+        time.sleep(self._engine.seconds(rule))
+        answer = Response.from_app(self._app, environ, buffered=True)
+        self._engine.late_commit_done(rule, answer.status)
 
     def _after(self, rule: FaultRule, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         answer = Response.from_app(self._app, environ, buffered=True)
         if rule.fault in ("hang_after_commit", "slow_after_commit"):
-            time.sleep(rule.seconds)
+            time.sleep(self._engine.seconds(rule))
         if rule.fault in ("drop_after_commit", "reset_after_commit", "hang_after_commit"):
             _cut(environ, reset=rule.fault == "reset_after_commit")
-        if rule.fault == "500_after_commit":
-            return _PLAIN_ANSWERS["500"](rule)(environ, start_response)
+        replacement = self._engine.answer(rule)
+        if replacement is not None:
+            return replacement(environ, start_response)
         if rule.fault == "truncated":
             body = answer.get_data()
             headers = [(key, value) for key, value in answer.headers if key.lower() != "content-length"]
@@ -259,10 +299,16 @@ class _FaultGate:
         if rule.fault == "slow_drip":
             body = answer.get_data()
             start_response(answer.status, list(answer.headers))
-            return _dripping(body, rule.seconds)
+            return _dripping(body, self._engine.seconds(rule))
         if rule.fault == "wrong_type":
             answer.headers["Content-Type"] = "text/plain"
         return answer(environ, start_response)
+
+
+def _body_text(environ: WSGIEnvironment) -> str:
+    """The body as text of bytes; the server has read it whole, so it can be read again."""
+    source = environ.get("wsgi.input")
+    return source.getvalue().decode("latin-1") if isinstance(source, io.BytesIO) else ""
 
 
 def _cut(environ: WSGIEnvironment, *, reset: bool) -> None:

@@ -221,6 +221,7 @@ def test_procore_in_trouble_delays_and_never_half_imports(
     assert row.next_at is not None
     assert row.reason.endswith(".")
     assert not Invoice.objects.exists()
+    work.forget_pacing()
     ProcoreInvoice.objects.update(next_at=timezone.now())
     work.drain(switched_on.company)
     row.refresh_from_db()

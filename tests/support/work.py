@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import redis
+from django.conf import settings
+
 from accounting.tasks import post_due
 from companies.models import Company
+from inbuild import pacing
 from procore_sync.tasks import import_due
 
 
@@ -14,6 +18,14 @@ def drain(company: Company, turns: int = 20) -> None:
     for _ in range(turns):
         import_due(company_id=company.pk)
         post_due(company_id=company.pk)
+
+
+def forget_pacing() -> None:
+    """As if the pauses that services asked for were over."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    for key in client.scan_iter("pace:*"):
+        client.delete(key)
+    pacing._alone.clear()
 
 
 def no_bell(monkeypatch: Any) -> None:
