@@ -28,6 +28,7 @@ def seed(store: Store, name: str, companies: int = 0) -> None:
             _fill(store, realm, title, name != "empty")
             if name != "empty":
                 _seed_bills(store, realm, 30 if realm == lists.NORTHGATE else 6)
+                _seed_credit(store, realm)
         for _ in range(wanted - len(lists.COMPANIES)):
             add_company(store, full=name != "empty")
         # Ids start again after a reset; what happened before belongs to other objects.
@@ -218,6 +219,19 @@ def _seed_bills(store: Store, realm: str, count: int) -> None:
             payment = payments.pay_bill(store, bill, (bill.body["TotalAmt"] / share).quantize(Decimal("0.01")), SEED)
             store.backdate(payment, _noon(day))
         store.backdate(bill, _noon(day))
+
+
+def _seed_credit(store: Store, realm: str) -> None:
+    """One open vendor credit for returned material."""
+    day = date.fromisoformat(store.today()) - timedelta(days=40)
+    sent: Body = {
+        "VendorRef": {"value": "47"},
+        "DocNumber": "CM-204",
+        "TxnDate": day.isoformat(),
+        "PrivateNote": "Returned formwork",
+        "Line": [_bill_line("Returned formwork", Decimal("640.00"), "81", {"value": "61"})],
+    }
+    store.backdate(save_bill(store, realm, "VendorCredit", sent, SEED), _noon(day))
 
 
 def _noon(day: date) -> float:

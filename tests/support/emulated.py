@@ -83,3 +83,41 @@ class IntuitEmulator(Emulator):
         """Bills that exist in the books now; only those with inBuild's marker unless told otherwise."""
         rows = [bill for bill in self.get("ledger", realm=realm)["bills"] if not bill["deleted"]]
         return [bill for bill in rows if not ours or "[inBuild " in bill["private_note"]]
+
+    def typed_in(self, realm: str = REALM, **facts: Any) -> Mapping[str, Any]:
+        """A bill that a person types into QuickBooks: vendor or vendor_id, doc_number, total or lines, txn_date."""
+        return cast(Mapping[str, Any], self.post("bills", {"realm": realm} | facts))
+
+    def pay(self, bill_id: Any, amount: str = "", realm: str = REALM, **more: Any) -> Mapping[str, Any]:
+        """Pay a bill in QuickBooks, in full unless an amount is named; the answer has payment_id."""
+        return cast(Mapping[str, Any], self.post(f"bills/{realm}/{bill_id}/pay", {"amount": amount} | more))
+
+    def change(self, bill_id: Any, realm: str = REALM, **facts: Any) -> Mapping[str, Any]:
+        """Edit a bill in QuickBooks: doc_number, private_note, txn_date, due_date, vendor_id, total, lines."""
+        return cast(Mapping[str, Any], self.patch(f"bills/{realm}/{bill_id}", facts))
+
+    def remove(self, bill_id: Any, realm: str = REALM) -> None:
+        self.delete(f"bills/{realm}/{bill_id}")
+
+    def entries(self, kind: str, realm: str = REALM) -> list[Mapping[str, Any]]:
+        """A list as it is now, inactive entries included: id, name, active, body."""
+        return cast(list[Mapping[str, Any]], self.get(f"lists/{realm}/{kind}")["entries"])
+
+    def entry(self, kind: str, name: str, realm: str = REALM) -> Mapping[str, Any]:
+        return next(entry for entry in self.entries(kind, realm) if entry["name"] == name)
+
+    def change_entry(self, kind: str, entry_id: Any, realm: str = REALM, **facts: Any) -> Mapping[str, Any]:
+        """Rename (name=), inactivate or take back (active=) an entry of a list in QuickBooks."""
+        return cast(Mapping[str, Any], self.patch(f"lists/{realm}/{kind}/{entry_id}", facts))
+
+    def traffic(self, after: int = 0) -> Mapping[str, Any]:
+        """Per realm: calls, kinds, throttled, refused_by, most_in_flight."""
+        return cast(Mapping[str, Any], self.get("calls", after=after)["realms"])
+
+    def struck(self) -> Mapping[str, int]:
+        """How often each fault struck since the reset, removed rules included."""
+        return cast(Mapping[str, int], self.get("hits")["hits"])
+
+    def webhooks(self, url: str, **more: str) -> None:
+        """Send webhooks there; verifier_token and format (cloudevents or legacy) stay unless named."""
+        self.post("webhooks", {"url": url} | more)
