@@ -72,4 +72,4 @@ def _add_attachments(routes: Blueprint, store: Store) -> None:
     def remove_attachment(realm: str, identifier: str) -> ResponseReturnValue:
         record = bookkeeper.live(store, realm, "Attachable", identifier)
         store.delete(record, bookkeeper.PERSON)
-        return answer(attachment_json(store, record))
+        return answer(attachment_json(record))

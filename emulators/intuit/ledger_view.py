@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from emulators.intuit.presenting import with_names
 from emulators.intuit.shapes import LISTS
 from emulators.intuit.store import Body, Record, Store, pacific
@@ -20,7 +18,7 @@ def ledger_of(store: Store, realms: list[str]) -> Body:
         "vendors": [vendor_json(store, record) for record in rows("Vendor") if not record.deleted],
         "vendor_credits": [bill_json(store, record) for record in rows("VendorCredit")],
         "payments": [payment_json(store, record) for record in rows("BillPayment")],
-        "attachments": [attachment_json(store, record) for record in rows("Attachable")],
+        "attachments": [attachment_json(record) for record in rows("Attachable")],
     }
 
 
@@ -59,7 +57,7 @@ def bill_json(store: Store, record: Record) -> Body:
         "term_id": body.get("SalesTermRef", {}).get("value", ""),
         "department_id": body.get("DepartmentRef", {}).get("value", ""),
         "lines": [_line_json(store, record.realm, line) for line in body["Line"]],
-        "attachments": [attachment_json(store, r) for r in store.attached_to(record.realm, record.kind, record.id)],
+        "attachments": [attachment_json(r) for r in store.attached_to(record.realm, record.kind, record.id)],
         "linked": body.get("LinkedTxn", []),
         "sync_token": str(record.sync),
         **_authors(record),
@@ -89,10 +87,9 @@ def _line_json(store: Store, realm: str, line: Body) -> Body:
     }
 
 
-def attachment_json(store: Store, record: Record) -> Body:
+def attachment_json(record: Record) -> Body:
     body = record.body
     links = [link.get("EntityRef", {}) for link in body.get("AttachableRef", [])]
-    row = store.ledger.one("SELECT content FROM file WHERE realm = ? AND id = ?", (record.realm, record.id))
     return {
         "id": record.id,
         "realm": record.realm,
@@ -101,7 +98,7 @@ def attachment_json(store: Store, record: Record) -> Body:
         "content_type": body.get("ContentType", ""),
         "note": body.get("Note", ""),
         "linked_to": [{"type": link.get("type", ""), "id": link.get("value", "")} for link in links],
-        "sha256": hashlib.sha256(row["content"]).hexdigest() if row is not None else "",
+        "sha256": record.authors.get("sha256", ""),
         **_authors(record),
     }
 

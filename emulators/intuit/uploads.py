@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -119,12 +120,9 @@ def _take_one(store: Store, realm: str, described: Part | None, part: Part, orig
     body["Size"] = len(part.content)
     with store.ledger.writing() as db:
         record = store.insert(realm, "Attachable", body, origin)
-        record.body["FileAccessUri"] = f"/v3/company/{realm}/download/{record.id}"
         db.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?)", (realm, record.id, part.content))
-        db.execute(
-            "UPDATE object SET body = ? WHERE realm = ? AND kind = 'Attachable' AND id = ?",
-            (json_text.render(record.body), realm, record.id),
-        )
+        record.authors["sha256"] = hashlib.sha256(part.content).hexdigest()
+        store.rewrite(record, {**record.body, "FileAccessUri": f"/v3/company/{realm}/download/{record.id}"})
     return record
 
 
