@@ -178,6 +178,18 @@ PREFERENCES = {
     "billable_expenses",
 }
 
+# Switches that cannot differ between companies: they speak of the app, of the service, or of time.
+FOR_ALL = {
+    *(switch.name for switch in WEBHOOKS),
+    "code_lifetime_seconds",
+    "coreplus_monthly_quota",
+    "query_case_sensitive",
+    "query_default_order",
+    "retry_after_seconds",
+    "throttle_body",
+    "time_scale",
+}
+
 ALL_SWITCHES = (*OAUTH, *IDEMPOTENCY, *BILLS, *READING, *LIMITS, *WEBHOOKS, *COMPANY)
 
 
@@ -210,6 +222,8 @@ class RealmSwitches(Switches):
             changed = super().change(values)
             self._tell(realm, set(values))
             return changed
+        if shared := FOR_ALL & set(values):
+            raise ValueError(f"{min(shared)} is the same for all companies.")
         checked = {name: self._checked(name, value) for name, value in values.items()}
         self._by_realm = {**self._by_realm, realm: {**self._by_realm.get(realm, {}), **checked}}
         self._ledger.set_setting(_SETTING, self._by_realm)

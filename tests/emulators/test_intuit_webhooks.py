@@ -81,10 +81,18 @@ def collected(receiver: Receiver, count: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_destination_and_token(qbo: Qbo, receiver: Receiver) -> None:
-    qbo.create_bill()
-    signature, body = receiver.taken.get(timeout=5)
-    assert base64.b64decode(signature or "") == hmac.new(b"v-1", body, hashlib.sha256).digest()
+def test_destination_and_token_in_both_formats(qbo: Qbo, receiver: Receiver) -> None:
+    for style in ("legacy", "cloudevents"):
+        qbo.control("POST", "webhooks", {"format": style})
+        made = qbo.create_bill()
+        signature, body = receiver.taken.get(timeout=5)
+        assert base64.b64decode(signature or "") == hmac.new(b"v-1", body, hashlib.sha256).digest()
+        sent = json.loads(body)
+        if style == "legacy":
+            entity = sent["eventNotifications"][0]["dataChangeEvent"]["entities"][0]
+            assert (entity["name"], entity["operation"], entity["id"]) == ("Bill", "Create", made["Id"])
+        else:
+            assert (sent[0]["intuitaccountid"], sent[0]["intuitentityid"]) == (NORTHGATE, made["Id"])
     shown = qbo.control("GET", "webhooks")
     assert (shown["url"], shown["verifier_token"], shown["format"]) == (receiver.url, "v-1", "cloudevents")
     with pytest.raises(AssertionError, match="There is no setting"):
