@@ -13,18 +13,25 @@ from typing import Any
 
 import pytest
 import requests
-from redis import Redis
 
-from inbuild import pacing
 from inbuild.pacing import HeaderPacer, PacedWindow, Wait
-from launcher.servers import ValkeyServer
 from tests.support import paced
 from tests.support.emulated import CLIENT_ID, CLIENT_SECRET, COMPANY_ID, ProcoreEmulator
 from tests.support.emulator_process import running_emulator
-from tests.support.paced import Service, begin, call, ended, listening, worker
-
-HOUR = 3600.0
-HOUR_WINDOW = 3600
+from tests.support.paced import (
+    HOUR,
+    HOUR_WINDOW,
+    Service,
+    another_process,
+    begin,
+    call,
+    ended,
+    listening,
+    seconds,
+    tell,
+    told,
+    worker,
+)
 
 
 @pytest.fixture
@@ -33,43 +40,10 @@ def key() -> str:
 
 
 @pytest.fixture
-def valkey(settings: Any) -> Iterator[ValkeyServer]:
-    """A Valkey of the test's own, to be taken away."""
-    with ValkeyServer() as server:
-        settings.REDIS_URL = server.url
-        yield server
-
-
-@pytest.fixture
 def session() -> Iterator[requests.Session]:
     with requests.Session() as session:
         session.trust_env = False
         yield session
-
-
-def another_process(key: str) -> None:
-    """What this process knows by itself is gone, as in a process that just began."""
-    pacing._alone.pop(key, None)
-
-
-def tell(pacer: HeaderPacer, remaining: int, *, limit: int = 100, seconds: int = 30, status: int = 200) -> None:
-    """One call, and an answer with these headers, by a clock that is an hour ahead."""
-    with pacer.take() as answered:
-        answered(status, told(remaining, limit=limit, seconds=seconds))
-
-
-def told(remaining: int, *, limit: int = 100, seconds: int = 30, ahead: float = HOUR) -> dict[str, str]:
-    now = int(time.time() + ahead)
-    return {
-        "X-Rate-Limit-Limit": str(limit),
-        "X-Rate-Limit-Remaining": str(remaining),
-        "X-Rate-Limit-Reset": str(now + seconds),
-        "Date": formatdate(now, usegmt=True),
-    }
-
-
-def seconds(pacer: pacing.Pacer, calls: int = 1) -> float:
-    return pacer.wait(calls).total_seconds()
 
 
 # --- Procore: what the answers tell ----------------------------------------------------------------------------------
@@ -282,6 +256,19 @@ def test_procores_emulator_refuses_nothing(key: str, tmp_path: Path, session: re
     assert len(statuses) >= 12
 
 
+def test_in_the_middle_of_work_a_short_window_is_waited_for(key: str) -> None:
+    pacer = HeaderPacer(key, urgent=True)
+    tell(pacer, 0, seconds=2)
+    with pytest.raises(Wait), pacer.take():
+        pass
+    with pacer.take(patience=3) as answered:
+        answered(200, told(0, seconds=600))
+    started = time.monotonic()
+    with pytest.raises(Wait), pacer.take(patience=3):
+        pass
+    assert time.monotonic() - started < 0.5  # what patience cannot outlast is not waited for at all
+
+
 # --- QuickBooks: evenly spaced ---------------------------------------------------------------------------------------
 def test_two_workers_of_eight_threads_use_the_limit_and_are_never_refused(settings: Any, key: str) -> None:
     service = Service({60: 500, 1: 10}, headers=False, latency=0.4)
@@ -352,139 +339,3 @@ def test_where_nothing_is_remembered_the_second_call_comes_a_second_later(key: s
 def test_asking_takes_nothing(key: str) -> None:
     for pacer in (PacedWindow(key), HeaderPacer(f"{key}h", urgent=True)):
         assert [seconds(pacer) for _ in range(20)] == [0] * 20
-
-
-# --- workers and Valkey that go away ---------------------------------------------------------------------------------
-@pytest.mark.parametrize(("kind", "places"), [("PacedWindow", 3), ("HeaderPacer", 2)])
-def test_the_places_of_a_killed_worker_come_back(
-    settings: Any, key: str, kind: str, places: int, session: requests.Session
-) -> None:
-    service = Service({1: 1000}, headers=False, latency=20)
-    options: dict[str, Any] = {"hold_seconds": 2.0}
-    options |= {"in_flight": places} if kind == "PacedWindow" else {"urgent": True}
-    pacer: pacing.Pacer = getattr(pacing, kind)(key, **options)
-    with listening(service) as url:
-        job = {"kind": kind, "key": key, "url": url, "threads": 4, "seconds": 20, "options": options}
-        with worker(settings.REDIS_URL, who="killed", **job) as holder:
-            begin(holder)
-            # Slots are believed in for two seconds, so they must all be taken within that time.
-            wait_for(lambda: len(service.arrivals) >= places)
-            holder.kill()
-        assert seconds(pacer) > 0
-        with pytest.raises(Wait), pacer.take():
-            pass
-        wait_for(lambda: seconds(pacer) == 0, within=3)
-
-
-def test_what_a_killed_worker_sent_counts_as_used(key: str) -> None:
-    pacer = HeaderPacer(key, urgent=True, hold_seconds=0.5)
-    tell(pacer, 2)
-    pacer._leave("killed", 0)
-    time.sleep(0.6)
-    assert seconds(pacer) == 0
-    assert seconds(pacer, calls=2) > 20
-
-
-@pytest.mark.parametrize("kind", ["PacedWindow", "HeaderPacer"])
-@pytest.mark.parametrize("how", ["killed", "frozen"])
-def test_without_valkey_each_process_goes_slowly_and_recovers(
-    valkey: ValkeyServer, key: str, kind: str, how: str
-) -> None:
-    service = Service({HOUR_WINDOW: 100_000}, latency=0.05)
-    options = {"per_minute": 1200, "per_second": 20} if kind == "PacedWindow" else {"urgent": True}
-    with listening(service) as url:
-        job = {"kind": kind, "key": key, "url": url, "threads": 4, "seconds": 10.5, "options": options}
-        with worker(valkey.url, who="a", **job) as first, worker(valkey.url, who="b", **job) as second:
-            begin(first, second)
-            time.sleep(2.2)
-            (valkey.kill if how == "killed" else valkey.freeze)()
-            gone = time.monotonic()
-            time.sleep(4)
-            back = time.monotonic()
-            (valkey.start if how == "killed" else valkey.thaw)()
-            ended(first, second)
-    assert service.arrived(gone - 1, gone) >= 8
-    for who in ("a", "b"):
-        slow = service.served(who, since=gone + 0.2, until=back)
-        assert 2 <= slow <= 5
-    assert service.arrived(back + 3, back + 4) >= 8
-
-
-@pytest.mark.parametrize("kind", ["PacedWindow", "HeaderPacer"])
-def test_an_emptied_valkey_opens_nothing(valkey: ValkeyServer, key: str, kind: str) -> None:
-    service = Service({60: 500, 1: 10}, headers=False, latency=0.1)
-    if kind == "HeaderPacer":
-        service = Service({2: 10}, latency=0.1)
-    options = {} if kind == "PacedWindow" else {"urgent": True}
-    with listening(service) as url:
-        job = {"kind": kind, "key": key, "url": url, "threads": 6, "seconds": 8, "options": options}
-        with worker(valkey.url, who="a", **job) as first, worker(valkey.url, who="b", **job) as second:
-            begin(first, second)
-            for _ in range(2):
-                time.sleep(2.3)
-                with Redis.from_url(valkey.url) as client:
-                    client.flushall()
-            ended(first, second)
-    assert service.refused() <= (0 if kind == "PacedWindow" else 2)
-    assert service.served() >= 20
-
-
-def test_a_pause_is_kept_though_valkey_forgets_it(valkey: ValkeyServer, key: str) -> None:
-    pacer = PacedWindow(key, pause_seconds=5)
-    with pacer.take() as answered:
-        answered(429, {})
-    with Redis.from_url(valkey.url) as client:
-        client.flushall()
-    assert seconds(pacer) > 4
-    valkey.kill()
-    assert seconds(pacer) > 4
-
-
-def test_without_valkey_work_of_several_calls_comes_to_its_end(valkey: ValkeyServer, key: str) -> None:
-    valkey.kill()
-    pacer, started = HeaderPacer(key, urgent=True), time.monotonic()
-    for _ in range(3):
-        with pacer.take(patience=1.5):
-            pass
-    assert 1.9 < time.monotonic() - started < 3
-
-
-def test_in_the_middle_of_work_a_short_window_is_waited_for(key: str) -> None:
-    pacer = HeaderPacer(key, urgent=True)
-    tell(pacer, 0, seconds=2)
-    with pytest.raises(Wait), pacer.take():
-        pass
-    with pacer.take(patience=3) as answered:
-        answered(200, told(0, seconds=600))
-    started = time.monotonic()
-    with pytest.raises(Wait), pacer.take(patience=3):
-        pass
-    assert time.monotonic() - started < 0.5  # what patience cannot outlast is not waited for at all
-
-
-def test_without_valkey_a_used_up_window_is_waited_for(valkey: ValkeyServer, key: str) -> None:
-    valkey.kill()
-    pacer = HeaderPacer(key, urgent=True)
-    tell(pacer, 0, seconds=30)
-    assert seconds(pacer) > 28
-
-
-def test_a_clock_set_back_in_valkey_stops_nobody(key: str, settings: Any) -> None:
-    spaced, heard = PacedWindow(key), HeaderPacer(f"{key}h", urgent=True)
-    far = time.time() * 1000 + 9e6
-    with Redis.from_url(settings.REDIS_URL) as client:
-        for pacer in (spaced, heard):
-            client.hset(pacer._keys[0], mapping={"pause": far, "due": far, "known": 1, "w9": f"0 {far} 1 1000 1"})
-            client.zadd(pacer._keys[1], {f"call {number}": far for number in range(9)})
-        assert seconds(spaced) == seconds(heard) == 0
-        with spaced.take(), heard.take():
-            pass
-        assert 0 < client.pttl(spaced._keys[0]) <= 7_200_000
-        assert 0 < client.pttl(heard._keys[0]) <= 7_200_000
-
-
-def wait_for(true: Any, within: float = 10) -> None:
-    until = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.05)

@@ -19,6 +19,11 @@ from typing import Any
 
 import requests
 
+from inbuild import pacing
+from inbuild.pacing import HeaderPacer, Wait
+
+HOUR = 3600.0
+HOUR_WINDOW = 3600
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -166,16 +171,14 @@ def ended(*processes: subprocess.Popen[str]) -> None:
         assert process.returncode == 0
 
 
-def call(session: requests.Session, pacer: Any, url: str, who: str) -> None:
+def call(session: requests.Session, pacer: pacing.Pacer, url: str, who: str) -> None:
     """One paced call. Raises Wait."""
     with pacer.take() as answered:
         response = session.get(url, headers={"X-Who": who}, timeout=30)
         answered(response.status_code, response.headers)
 
 
-def keep_calling(pacer: Any, url: str, who: str, until: float) -> None:
-    from inbuild.pacing import Wait
-
+def keep_calling(pacer: pacing.Pacer, url: str, who: str, until: float) -> None:
     with requests.Session() as session:
         session.trust_env = False
         while time.monotonic() < until:
@@ -185,9 +188,32 @@ def keep_calling(pacer: Any, url: str, who: str, until: float) -> None:
                 time.sleep(max(min(refused.wait.total_seconds(), until - time.monotonic()), 0))
 
 
-def main(job: Mapping[str, Any]) -> None:
-    from inbuild import pacing
+def another_process(key: str) -> None:
+    """What this process knows by itself is gone, as in a process that just began."""
+    pacing._alone.pop(key, None)
 
+
+def tell(pacer: HeaderPacer, remaining: int, *, limit: int = 100, seconds: int = 30, status: int = 200) -> None:
+    """One call, and an answer with these headers, by a clock that is an hour ahead."""
+    with pacer.take() as answered:
+        answered(status, told(remaining, limit=limit, seconds=seconds))
+
+
+def told(remaining: int, *, limit: int = 100, seconds: int = 30, ahead: float = HOUR) -> dict[str, str]:
+    now = int(time.time() + ahead)
+    return {
+        "X-Rate-Limit-Limit": str(limit),
+        "X-Rate-Limit-Remaining": str(remaining),
+        "X-Rate-Limit-Reset": str(now + seconds),
+        "Date": formatdate(now, usegmt=True),
+    }
+
+
+def seconds(pacer: pacing.Pacer, calls: int = 1) -> float:
+    return pacer.wait(calls).total_seconds()
+
+
+def main(job: Mapping[str, Any]) -> None:
     def work() -> None:
         # A pacer for each thread, as each worker makes its own client.
         pacer = getattr(pacing, job["kind"])(job["key"], **job.get("options", {}))
