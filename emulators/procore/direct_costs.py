@@ -60,7 +60,8 @@ class DirectCosts:
     def create(self, project_id: int, wanted: Mapping[str, Any], actor: Actor, *, emit: bool = True) -> DirectCost:
         with self.ledger.writing():
             kind = wanted.get("direct_cost_type")
-            if kind not in KINDS:
+            extra = self.switches["direct_cost_subcontractor_type"] and kind == "subcontractor_invoice"
+            if kind not in KINDS and not extra:
                 raise Refused("is not included in the list", "direct_cost_type")
             now = self.clock.stamp()
             company_id = self.storage.company_of("project", project_id)

@@ -69,11 +69,10 @@ def _add_lines(api: Blueprint, emulation: Emulation) -> None:
         where, parameters = "project_id = ? AND deleted_at IS NULL", [project_parameter(emulation, project_id)]
         wanted = filter_value("direct_cost_id")
         if wanted is not None:
-            first, dots, last = wanted.partition("...")
-            where, parameters = (
-                f"{where} AND id BETWEEN ? AND ?",
-                [*parameters, int(first), int(last if dots else first)],
-            )
+            first, _, last = wanted.partition("...")
+            if not first.isdigit() or not (last or first).isdigit():
+                raise ApiError(400, "filters[direct_cost_id] is invalid", field="direct_cost_id")
+            where, parameters = f"{where} AND id BETWEEN ? AND ?", [*parameters, int(first), int(last or first)]
         return answer(emulation.direct_cost_rows.chosen(where, parameters))
 
     @api.get("/rest/v1.0/projects/<int:project_id>/direct_costs/<int:direct_cost_id>/line_items")

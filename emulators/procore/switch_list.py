@@ -44,6 +44,7 @@ _UNKNOWN = [
     Switch("direct_cost_mismatch", "0.00", "Added to grand_total, so that the lines do not add up to it", "3"),
     Switch("direct_cost_short_numbers", False, "Amounts of direct costs drop a last zero: 11275.5", "3"),
     Switch("direct_cost_list_shows_deleted", False, "Deleted direct costs stay in the list, with deleted_at", "3"),
+    Switch("direct_cost_subcontractor_type", False, "Direct costs may have the type subcontractor_invoice", "3"),
     Switch("v4_related_resources", True, "v4.0 bodies of line events name the parent in data.related_resources", "3"),
     Switch("quiet_changes_updated_at", True, "A quiet change of the control API still changes updated_at", "8 (24)"),
     Switch(

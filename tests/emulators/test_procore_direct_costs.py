@@ -123,6 +123,10 @@ def test_all_lines_of_a_project_name_their_holder(procore: Procore) -> None:
     assert ours[0]["project"]["id"] == cost["project_id"]
     by_id = procore.get(f"{path_of(cost['project_id'], 'v1.0')}/line_items", **{"filters[id]": ours[1]["id"]})
     assert [line["holder"]["id"] for line in by_id] == [cost["id"]]
+    everything = f"{path_of(cost['project_id'], 'v1.0')}/line_items"
+    for span in (str(cost["id"]), f"{cost['id']}...{cost['id'] + 1}"):
+        assert len(procore.get(everything, **{"filters[direct_cost_id]": span})) == 3
+    assert procore.call("GET", everything, params={"filters[direct_cost_id]": "x"}).status_code == 400
     by_parent = procore.get(f"{path_of(cost, 'v1.0')}/line_items")
     assert [line["id"] for line in by_parent] == [line["id"] for line in ours]
 
@@ -266,6 +270,13 @@ def test_a_third_partys_row_has_the_same_words(procore: Procore) -> None:
     (row,) = procore.get(path_of(cost["project_id"]), **{"filters[id]": cost["id"]})
     assert (row["amount"], row["grand_total"], row["description"]) == ("11275.5", "11400.0", "  PM Payroll  ")
     assert set(row["employee"]) == {"id", "name"}
+
+
+def test_a_fourth_type_exists_where_it_is_switched_on(procore: Procore) -> None:
+    wanted = {"project_id": project_of(procore), "type": "subcontractor_invoice"}
+    assert requests.post(f"{procore.url}/_emulator/direct_costs", json=wanted, timeout=10).status_code == 422
+    procore.control("POST", "/switches", {"direct_cost_subcontractor_type": True})
+    assert made(procore, type="subcontractor_invoice")["type"] == "subcontractor_invoice"
 
 
 def test_by_hand(procore: Procore) -> None:

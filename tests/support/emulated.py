@@ -77,6 +77,60 @@ class ProcoreEmulator(Emulator):
     def approve(self, invoice_id: Any, **more: Any) -> None:
         self.set_status(invoice_id, "approved", **more)
 
+    def edit_invoice(self, invoice_id: Any, **facts: Any) -> Mapping[str, Any]:
+        return cast(Mapping[str, Any], self.patch(f"invoices/{invoice_id}", facts))
+
+    def delete_invoice(self, invoice_id: Any, *, quiet: bool = False) -> None:
+        self.delete(f"invoices/{invoice_id}{'?quiet=true' if quiet else ''}")
+
+    def attach(self, holder_id: Any, *, kind: str = "invoices", **facts: Any) -> Mapping[str, Any]:
+        """A file on an invoice, or with kind="direct_costs" on a direct cost."""
+        return cast(Mapping[str, Any], self.post(f"{kind}/{holder_id}/attachments", facts))
+
+    def direct_costs(self, **filters: Any) -> list[Mapping[str, Any]]:
+        return cast(list[Mapping[str, Any]], self.get("direct_costs", **filters))
+
+    def create_direct_cost(self, **facts: Any) -> Mapping[str, Any]:
+        """A new draft of type invoice with lines that add up, unless said otherwise."""
+        return cast(Mapping[str, Any], self.post("direct_costs", facts))
+
+    def create_many_direct_costs(self, count: int, **facts: Any) -> list[Mapping[str, Any]]:
+        return cast(list[Mapping[str, Any]], self.post("direct_costs/bulk", {"count": count} | facts))
+
+    def set_direct_cost_status(self, direct_cost_id: Any, status: str, **more: Any) -> None:
+        self.post(f"direct_costs/{direct_cost_id}/status", {"status": status} | more)
+
+    def approve_direct_cost(self, direct_cost_id: Any, **more: Any) -> None:
+        self.set_direct_cost_status(direct_cost_id, "approved", **more)
+
+    def edit_direct_cost(self, direct_cost_id: Any, **facts: Any) -> Mapping[str, Any]:
+        return cast(Mapping[str, Any], self.patch(f"direct_costs/{direct_cost_id}", facts))
+
+    def edit_direct_cost_lines(self, direct_cost_id: Any, *lines: Mapping[str, Any], **more: Any) -> Mapping[str, Any]:
+        """Each line: {"id", "amount"} changes, {"amount"} adds, {"id", "_remove": True} takes away."""
+        body = {"lines": list(lines)} | more
+        return cast(Mapping[str, Any], self.patch(f"direct_costs/{direct_cost_id}/lines", body))
+
+    def delete_direct_cost(self, direct_cost_id: Any, *, quiet: bool = False) -> None:
+        self.delete(f"direct_costs/{direct_cost_id}{'?quiet=true' if quiet else ''}")
+
+    def create_project(self, **facts: Any) -> Mapping[str, Any]:
+        return cast(Mapping[str, Any], self.post("projects", facts))
+
+    def change_project(self, project_id: Any, **facts: Any) -> Mapping[str, Any]:
+        return cast(Mapping[str, Any], self.patch(f"projects/{project_id}", facts))
+
+    def permit_projects(self, project_ids: list[int] | None, client_id: str = CLIENT_ID) -> None:
+        """What the service account may see; None is everything."""
+        self.patch(f"clients/{client_id}", {"permitted_projects": project_ids})
+
+    def hooks(self, **filters: Any) -> list[Mapping[str, Any]]:
+        return cast(list[Mapping[str, Any]], self.get("hooks", **filters))
+
+    def refused_calls(self, company_id: int = COMPANY_ID) -> int:
+        """How many 429s the company was given."""
+        return int(self.get("rate_limits")["companies"].get(str(company_id), {}).get("refused", 0))
+
 
 class IntuitEmulator(Emulator):
     def bills(self, realm: str = REALM, *, ours: bool = True) -> list[Mapping[str, Any]]:
