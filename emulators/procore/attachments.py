@@ -49,7 +49,7 @@ BEHAVIOURS = (
     "slow",
     "html_page",
 )
-_STORAGE_STATUS = {"storage_forbidden": 403, "expired": 403, "storage_not_found": 404, "storage_500": 500}
+_STORAGE_STATUS = {"storage_forbidden": 403, "storage_not_found": 404, "storage_500": 500}
 _HTML = b"<!doctype html><html><body><h1>Sign in</h1></body></html>"
 
 
