@@ -199,7 +199,7 @@ def _approval_facts(
         return facts | {"approval_source": source}
     for since, source in (
         (row.seen_unapproved_at, ProcoreInvoice.ApprovalSource.FIRST_SEEN),
-        (row.created_in_procore_at, ProcoreInvoice.ApprovalSource.CREATED),
+        (fetched.record.created_at if fetched.record else None, ProcoreInvoice.ApprovalSource.CREATED),
     ):
         if since and any(period.holds(since) and period.holds(first_seen) for period in mirroring.periods(integration)):
             return facts | {"approved_at": first_seen, "approval_source": source}
