@@ -16,6 +16,10 @@ def main(arguments: list[str]) -> int:
         from launcher import testing
 
         testing.main(rest)
+    if command == "faults":
+        from launcher import faults
+
+        faults.main(rest)
     if command == "check":
         from launcher import checks
 

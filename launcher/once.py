@@ -126,7 +126,7 @@ def _shown_as_synced(person: Browser, invoice: Approved) -> bool:
 
 
 def _bills(quickbooks: EmulatorLedger) -> list[Json]:
-    bills: list[Json] = quickbooks.get(f"ledger?realm={walk.QUICKBOOKS_REALM}")["bills"]
+    bills: list[Json] = quickbooks.get(f"ledger?realm={walk.NORTHGATE.realm}")["bills"]
     return bills
 
 

@@ -11,12 +11,19 @@ __all__ = ["Addresses", "SignIn", "WalkFailed", "connect_everything", "signed_in
 SETTINGS_PROCORE = "/settings/procore/"
 SETTINGS_ACCOUNTING = "/settings/accounting/"
 
-# The service account and company that the Procore emulator is seeded with.
-PROCORE_COMPANY_ID = "562949953421312"
-PROCORE_CLIENT_ID = "demo-procore-client"
-PROCORE_CLIENT_SECRET = "demo-procore-secret"  # noqa: S105 - known to everybody, opens only the emulator
 
-QUICKBOOKS_REALM = "9130350000000001"
+@dataclass(frozen=True)
+class Outside:
+    """A company as the emulators are seeded with it. The secrets are known to everybody and open only the emulators."""
+
+    procore_company_id: str
+    client_id: str
+    client_secret: str
+    realm: str
+
+
+NORTHGATE = Outside("562949953421312", "demo-procore-client", "demo-procore-secret", "9130350000000001")
+RIDGELINE = Outside("562949953421399", "demo-procore-client-2", "demo-procore-secret-2", "9130350000000002")
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,10 @@ class Addresses:
         return cls(product, procore, intuit, ports)
 
 
-def connect_everything(addresses: Addresses, admin: SignIn) -> str:
+def connect_everything(addresses: Addresses, admin: SignIn, outside: Outside = NORTHGATE) -> str:
     """Procore, QuickBooks, accounts; what is done already is left alone. Returns one line about it."""
     person = signed_in(addresses, admin)
-    done = [_connect_procore(person), _connect_quickbooks(person), _choose_accounts(person)]
+    done = [_connect_procore(person, outside), _connect_quickbooks(person, outside), _choose_accounts(person)]
     made = [each for each in done if each]
     return f"{admin.company}: {', '.join(made)}." if made else f"{admin.company} is connected already."
 
@@ -65,7 +72,7 @@ def signed_in(addresses: Addresses, who: SignIn) -> Browser:
     return person
 
 
-def _connect_procore(person: Browser) -> str:
+def _connect_procore(person: Browser, outside: Outside) -> str:
     person.open(SETTINGS_PROCORE)
     if person.form(f"{SETTINGS_PROCORE}disconnect/"):
         _test_connection(person)
@@ -77,9 +84,9 @@ def _connect_procore(person: Browser) -> str:
         form,
         {
             "environment": "custom",
-            "procore_company_id": PROCORE_COMPANY_ID,
-            "client_id": PROCORE_CLIENT_ID,
-            "client_secret": PROCORE_CLIENT_SECRET,
+            "procore_company_id": outside.procore_company_id,
+            "client_id": outside.client_id,
+            "client_secret": outside.client_secret,
         },
     )
     if not person.form(f"{SETTINGS_PROCORE}disconnect/"):
@@ -98,7 +105,7 @@ def _test_connection(person: Browser) -> None:
         raise WalkFailed(f"The connection to Procore does not work:\n{person.text}")
 
 
-def _connect_quickbooks(person: Browser) -> str:
+def _connect_quickbooks(person: Browser, outside: Outside) -> str:
     person.open(SETTINGS_ACCOUNTING)
     if person.form(f"{SETTINGS_ACCOUNTING}qbo/", "/disconnect/"):
         return ""
@@ -110,7 +117,7 @@ def _connect_quickbooks(person: Browser) -> str:
     consent = person.form("/connect/oauth2")
     if consent is None:
         raise WalkFailed(f"QuickBooks did not ask for consent; this page came instead:\n{person.text}")
-    person.send(consent, {"realm": QUICKBOOKS_REALM, "decision": "connect"})
+    person.send(consent, {"realm": outside.realm, "decision": "connect"})
     if not person.form(f"{SETTINGS_ACCOUNTING}qbo/", "/disconnect/"):
         raise WalkFailed(f"Settings → Accounting Integrations does not say that it is connected:\n{person.text}")
     return "connected to QuickBooks"

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from launcher import walk
-from launcher.walk import PROCORE_CLIENT_SECRET
+from launcher.walk import NORTHGATE
 from tests.support.product import Product, running_product
 from tests.support.verdict import judge, wait_for
 
@@ -56,7 +56,7 @@ def _listen(url: str, messages: list[str]) -> None:
 
 def _secrets(product: Product) -> Iterator[tuple[str, str]]:
     """What only the encrypted columns may hold. Tokens come from the emulators' side of the story."""
-    yield "Procore client secret", PROCORE_CLIENT_SECRET
+    yield "Procore client secret", NORTHGATE.client_secret
     yield "QuickBooks client secret", product.variables["QBO_CLIENT_SECRET"]
     yield "secret key", product.variables["SECRET_KEY"]
     yield "field key", product.variables["FIELD_KEYS"].split(",")[0]

@@ -31,11 +31,14 @@ class Verdict:
 
 
 def judge(procore: ProcoreEmulator, intuit: IntuitEmulator, ids: Iterable[Any], realm: str = REALM) -> Verdict:
-    """Compare what Procore says is approved with what QuickBooks says it has."""
+    """Compare what Procore says is approved, of either kind, with what QuickBooks says it has."""
     wanted = set(map(str, ids))
-    approved = [
-        row for row in procore.get("ledger")["invoices"] if str(row["id"]) in wanted and row["status"] == "approved"
+    ledger = procore.get("ledger")
+    there = [
+        *ledger["invoices"],
+        *(row | {"current_payment_due": row["grand_total"]} for row in ledger["direct_costs"]),
     ]
+    approved = [row for row in there if str(row["id"]) in wanted and row["status"] == "approved"]
     bills = intuit.bills(realm)
     found = Counter(_key(bill["vendor_name"], bill["doc_number"]) for bill in bills)
     totals = {_key(bill["vendor_name"], bill["doc_number"]): bill for bill in bills}
@@ -62,7 +65,8 @@ def wait_for(judged: Callable[[], Verdict], *, seconds: float) -> Verdict:
 
 
 def _key(vendor: str, number: str) -> tuple[str, str]:
-    return vendor.strip(), number.strip()
+    # Intuit: names of vendors are the same whatever their case.
+    return vendor.strip().casefold(), number.strip()
 
 
 def _same(invoice: Mapping[str, Any], bill: Mapping[str, Any]) -> bool:
