@@ -20,6 +20,8 @@ def times_fit_together(**_: Any) -> list[CheckMessage]:
         found.append(Error("QBO_QUARANTINE_SECONDS must be greater than QBO_TIMEOUT_SECONDS.", id="inbuild.E002"))
     if settings.PRODUCTION and settings.QBO_QUARANTINE_SECONDS <= INTUIT_LIMIT_SECONDS:
         found.append(Error("QBO_QUARANTINE_SECONDS must be greater than Intuit's 120 s.", id="inbuild.E003"))
+    if settings.PROCORE_LEASE_SECONDS <= settings.PROCORE_QUARANTINE_SECONDS:
+        found.append(Error("PROCORE_LEASE_SECONDS must be greater than PROCORE_QUARANTINE_SECONDS.", id="inbuild.E004"))
     return found
 
 

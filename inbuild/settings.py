@@ -42,6 +42,9 @@ QBO_TIMEOUT_SECONDS = environment.number("QBO_TIMEOUT_SECONDS", 60)
 # How long a crashed worker keeps others from a company's work, and from one import.
 TURN_LEASE_SECONDS = environment.number("TURN_LEASE_SECONDS", 90)
 IMPORT_LEASE_SECONDS = environment.number("IMPORT_LEASE_SECONDS", 120)
+# How long an invoice sent to Procore without an answer may still turn up there, and how long one sending may take.
+PROCORE_QUARANTINE_SECONDS = environment.number("PROCORE_QUARANTINE_SECONDS", 120)
+PROCORE_LEASE_SECONDS = environment.number("PROCORE_LEASE_SECONDS", 180)
 SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 5)
 # How often Procore is asked, project by project, for what no webhook told us.
 SWEEP_PROJECT_SECONDS = environment.number("SWEEP_PROJECT_SECONDS", 900)

@@ -93,6 +93,14 @@ def note_mismatch(invoice: Invoice, sentence: str) -> None:
     invoice.save(update_fields=["mismatch"])
 
 
+def note_original(invoice: Invoice, *, commitment: str, source_url: str) -> None:
+    """Where an invoice made in inBuild stands in Procore."""
+    facts = {"commitment": commitment[:255], "source_url": source_url}
+    if any(getattr(invoice, name) != value for name, value in facts.items()):
+        Invoice.objects.filter(pk=invoice.pk).update(**facts)
+        invoice.commitment, invoice.source_url = facts["commitment"], facts["source_url"]
+
+
 def record_upload(
     company: Company, new: NewInvoice, *, project: Project | None, pdf: File[bytes], user: User
 ) -> Invoice:

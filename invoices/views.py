@@ -23,6 +23,7 @@ from invoices import amounts, recording, searching
 from invoices.forms import FilterForm, InvoiceForm, LineFormSet, new_lines
 from invoices.models import Attachment, Invoice, WrongState
 from procore_sync import presenting as procore
+from procore_sync import sending
 from procore_sync.models import ProcoreIntegration
 
 
@@ -84,7 +85,7 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
         "timeline": _timeline(invoice),
         "status": presenting.status(invoice),
         "can_work": request.membership.can_work,
-    }
+    } | procore.sent_card(invoice, request.membership)
     if hasattr(invoice, "bill"):
         context |= presenting.bill_card(invoice.bill, request.membership)
     return render(request, "invoices/detail.html", context)
@@ -121,6 +122,8 @@ def approve(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
     invoice = _mine(request, public_id)
     try:
         with transaction.atomic():
+            Invoice.objects.select_for_update().get(pk=invoice.pk)
+            sending.refuse_approval(invoice)
             invoice.approve(by=request.user)
             auditing.record(invoice.company_id, "invoice.approved", invoice, "Approved in inBuild", user=request.user)
             posting.release(invoice, user=request.user)
@@ -135,6 +138,8 @@ def cancel(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
     invoice = _mine(request, public_id)
     try:
         with transaction.atomic():
+            Invoice.objects.select_for_update().get(pk=invoice.pk)
+            sending.refuse_cancelling(invoice)
             invoice.cancel()
             auditing.record(invoice.company_id, "invoice.cancelled", invoice, "Cancelled", user=request.user)
     except WrongState as exc:

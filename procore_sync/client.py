@@ -46,6 +46,10 @@ class SignInRefused(ProcoreError):
     """The service account's id or secret is wrong, or the app is not installed in this company."""
 
 
+class Unclear(ProcoreError):
+    """Something was sent to be made, and no usable answer came: it may be there or not, and only a look can tell."""
+
+
 class Unavailable(ProcoreError):
     """No usable answer now; `wait` says when to ask again."""
 
@@ -130,6 +134,50 @@ class Procore:
     def change_history(self, project_id: int, procore_id: int) -> list[Mapping[str, Any]]:
         """Who changed what, when: the only place an approval's time and person stand."""
         return self._list(self._get(f"/rest/v1.0/requisitions/{procore_id}/change_histories", project_id=project_id))
+
+    # --- sending -------------------------------------------------------------------------------------------------
+    def approved_commitments(self, project_id: int, tool: str) -> list[Mapping[str, Any]]:
+        """`tool`: work_order_contracts or purchase_order_contracts."""
+        return self._pages(f"/rest/v1.0/{tool}", project_id=project_id, **{"filters[status]": "Approved"})
+
+    def commitment(self, project_id: int, tool: str, commitment_id: int) -> Mapping[str, Any]:
+        """With its lines."""
+        return self._object(self._get(f"/rest/v1.0/{tool}/{commitment_id}", project_id=project_id))
+
+    def open_billing_periods(self, project_id: int) -> list[Mapping[str, Any]]:
+        return self._pages(f"/rest/v1.0/projects/{project_id}/billing_periods", **{"filters[status]": "open"})
+
+    def subcontractor_invoices_of(self, project_id: int, commitment_id: int) -> Listed:
+        filters = {"filters[commitment_id]": commitment_id}
+        return self._steady_pages("/rest/v1.1/requisitions", project_id=project_id, view="extended", **filters)
+
+    def create_subcontractor_invoice(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make one. Procore knows no idempotency key, so this is never repeated by itself, not even after a 401.
+
+        Raises Unclear where it may have been made, and any other error only where it certainly was not.
+        """
+        path, token = "/rest/v1.1/requisitions", self._token()
+        try:
+            response = self._once("POST", path, token, json=body, params={"view": "extended"})
+        except Unavailable as exc:
+            if isinstance(exc.__cause__, http.NoAnswer):
+                raise Unclear(f"Procore did not confirm: {exc.__cause__}.") from exc
+            raise
+        status = response.status_code
+        if status == 401:
+            self._new_token()
+            raise Unavailable("Procore asked inBuild to sign in again. It goes on by itself.")
+        if status == 403:
+            said = _words(response)
+            raise Forbidden(f"Procore does not let inBuild create invoices in this project.{said}")
+        if status in (400, 404, 409, 422, 429):
+            _raise_for(response)
+        if not 200 <= status < 300:
+            raise Unclear(f"Procore answered with an error ({status}).")
+        try:
+            return self._object(self._answer(response))
+        except Unavailable as exc:
+            raise Unclear("Procore's answer could not be read.") from exc
 
     # --- webhooks ------------------------------------------------------------------------------------------------
     def hooks(self, project_id: int, namespace: str) -> list[Mapping[str, Any]]:

@@ -1,4 +1,7 @@
-"""What becomes of an imported invoice whose original in Procore is edited, un-approved, approved again or deleted."""
+"""What becomes of an invoice when the one in Procore is approved, edited, un-approved, approved again or deleted.
+
+Imported ones and those inBuild sent there are followed alike, from the moment they are approved.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ from django.db import transaction
 from accounting import posting
 from companies import auditing
 from companies.models import User
+from inbuild.queue import database_now
 from invoices import recording
 from invoices.models import Invoice
+from procore_sync import records
 from procore_sync.fetching import Fetched
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice
 from procore_sync.records import Line, Record
 
 
@@ -23,19 +28,80 @@ class NothingToKeep(Exception):
     """The invoice is as it was imported, so there is nothing to decide."""
 
 
-def follow(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> bool:
+def approved_statuses(integration: ProcoreIntegration) -> frozenset[str]:
+    """What counts as approved in this company."""
+    return records.APPROVED if integration.approved_as_noted_counts else records.APPROVED - {"approved_as_noted"}
+
+
+def original_of(invoice: Invoice) -> ProcoreInvoice | None:
+    """What we know of the invoice in Procore: the one it was imported from, or the one that was made of it there."""
+    rows = ProcoreInvoice.objects.filter(company_id=invoice.company_id)
+    if invoice.from_procore:
+        return rows.filter(invoice=invoice).first()
+    sent = SentInvoice.objects.filter(company_id=invoice.company_id, invoice=invoice).first()
+    if sent is None or sent.procore_id is None:
+        return None
+    kind = ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE
+    return rows.filter(integration_id=sent.integration_id, kind=kind, procore_id=sent.procore_id).first()
+
+
+def follow_sent(row: ProcoreInvoice, sent: SentInvoice, integration: ProcoreIntegration, fetched: Fetched) -> bool:
+    """One of ours in Procore: its approval there releases inBuild's own invoice, once. Whether mirroring is on does
+    not matter. False when its bill is under way just now, so that a change can only be judged later.
+    """
+    record = fetched.record
+    invoice = Invoice.objects.select_for_update().get(pk=sent.invoice_id)
+    approved = record is not None and record.status in approved_statuses(integration)
+    waits = invoice.state == Invoice.State.SUBMITTED
+    if sent.procore_id not in (None, row.procore_id) and not (approved and waits):
+        return True  # Made twice against all care: the one that is approved first is the one.
+    if record is None:
+        if waits:
+            sent.gone()
+    else:
+        sent.found(procore_id=row.procore_id, status=record.status)
+        recording.note_original(invoice, commitment=record.commitment, source_url=source_url(integration, record))
+    if record is not None and approved and not row.fingerprint:
+        _take_as_approved(row, invoice, fetched, record)
+    if approved and waits:
+        invoice.approve_in_procore(at=row.approved_at or database_now(), by=row.approved_by or "Procore")
+        sentence = f"Approved in Procore{f' by {row.approved_by}' if row.approved_by else ''}"
+        auditing.record(row.company_id, "invoice.approved", invoice, sentence, job="import")
+        posting.release(invoice)
+    elif invoice.state == Invoice.State.APPROVED and row.fingerprint:
+        return follow(row, invoice, integration, fetched)
+    return True
+
+
+def _take_as_approved(row: ProcoreInvoice, invoice: Invoice, fetched: Fetched, record: Record) -> None:
+    """What was approved there is from now on what a change is compared with; another amount than ours holds the bill.
+
+    inBuild's own amounts stay as they are: its invoice is what the vendor sent.
+    """
+    theirs, ours = (record.amount_due, record.currency), (invoice.amount_due, invoice.currency)
+    sentence = ""
+    if theirs != ours:
+        sentence = (
+            f"Procore approved {record.amount_due:,.2f} {record.currency}, the invoice in inBuild says "
+            f"{invoice.amount_due:,.2f} {invoice.currency}."
+        )
+    recording.note_mismatch(invoice, sentence)
+    row.remember(fingerprint=fetched.fingerprint, imported=row.snapshot)
+
+
+def follow(row: ProcoreInvoice, invoice: Invoice, integration: ProcoreIntegration, fetched: Fetched) -> bool:
     """Take a change over while nothing was sent, else only say so; a posted bill is never touched.
 
     False when its bill is under way just now, so that it is not known yet which of the two it will be.
     """
-    invoice = row.invoice
-    if invoice is None:
-        return True
     now = _source_state(row, fetched)
     refreshed = False
     if now == Invoice.SourceState.CHANGED and fetched.record is not None and posting.can_still_change(invoice):
-        recording.refresh_from_procore(invoice, new_invoice(row, integration, fetched))
-        row.remember(fingerprint=fetched.fingerprint, imported=row.snapshot)
+        if invoice.from_procore:
+            recording.refresh_from_procore(invoice, new_invoice(row, integration, fetched))
+            row.remember(fingerprint=fetched.fingerprint, imported=row.snapshot)
+        else:
+            _take_as_approved(row, invoice, fetched, fetched.record)
         now, refreshed = Invoice.SourceState.AS_IMPORTED, True
     if invoice.observe_source(now):
         sentence = "As imported again" if now == Invoice.SourceState.AS_IMPORTED else Invoice.SourceState(now).label
@@ -53,7 +119,8 @@ def keep_as_is(invoice: Invoice, *, user: User) -> None:
     Raises NothingToKeep.
     """
     with transaction.atomic():
-        row = ProcoreInvoice.objects.select_for_update().filter(company_id=invoice.company_id, invoice=invoice).first()
+        known = original_of(invoice)
+        row = ProcoreInvoice.objects.select_for_update().get(pk=known.pk) if known else None
         fresh = Invoice.objects.select_for_update().get(pk=invoice.pk)
         if row is None or fresh.source_state not in DIFFERENT or not posting.is_in_books(fresh):
             raise NothingToKeep

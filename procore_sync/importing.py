@@ -20,7 +20,7 @@ from inbuild.faultpoints import faultpoint
 from inbuild.queue import backoff, database_now, mine, ring
 from invoices import recording
 from invoices.models import Invoice
-from procore_sync import attaching, echo, following, gates, mirroring, records
+from procore_sync import attaching, echo, following, gates, mirroring
 from procore_sync.bells import IMPORT_DUE
 from procore_sync.client import ProcoreError, SignInRefused, Unavailable
 from procore_sync.fetching import Fetched, fetch
@@ -41,7 +41,7 @@ class Taken(Exception):
 
 def look_again(invoice: Invoice) -> None:
     """A person wants to know whether the original in Procore was mended meanwhile: the same hint as a delivery."""
-    row = ProcoreInvoice.objects.filter(company_id=invoice.company_id, invoice=invoice).first()
+    row = following.original_of(invoice)
     if row is not None:
         ask_again(row)
 
@@ -98,13 +98,13 @@ def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
 
 def _act(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> timedelta | None:
     """Import, or follow what was imported or sent; says when to look again by itself, if at all."""
-    sent = echo.find(row, fetched.record) if fetched.record else None
-    if row.invoice_id is not None:
-        return None if following.follow(row, integration, fetched) else WHILE_SENDING
+    sent = echo.find(row, fetched.record)
+    if row.invoice is not None:
+        return None if following.follow(row, row.invoice, integration, fetched) else WHILE_SENDING
     shut = _import_if_open(row, integration, fetched, sent)
     if sent is not None:
-        _follow_sent(sent, row, fetched)
-    elif shut is not None and shut.name == "created_in_procore" and not shut.final:
+        return None if following.follow_sent(row, sent, integration, fetched) else WHILE_SENDING
+    if shut is not None and shut.name == "created_in_procore" and not shut.final:
         return LOOK_FOR_OURS
     return None
 
@@ -214,17 +214,16 @@ def facts_for_gates(
     periods: Sequence[gates.Period] | None = None,
 ) -> gates.Facts:
     """Everything the gates look at; also what the page *Why isn't it in QuickBooks?* asks them with."""
-    counts = records.APPROVED if integration.approved_as_noted_counts else records.APPROVED - {"approved_as_noted"}
     return gates.Facts(
         found=record is not None,
         kind=row.kind,
         cost_type=record.cost_type if record else "",
         status=row.status,
         status_words=row.status_words,
-        approved_statuses=counts,
+        approved_statuses=following.approved_statuses(integration),
         created_by_id=(record.created_by_id if record else None) or row.creator_told,
         service_user_id=integration.service_user_id,
-        is_sent_by_us=sent is not None,
+        is_sent_by_us=sent is not None or (record is not None and echo.is_marked(record)),
         may_be_ours=record is not None and sent is None and echo.may_be(row, record),
         approved_at=row.approved_at,
         approved_by=row.approved_by,
@@ -280,29 +279,6 @@ def not_imported(row: ProcoreInvoice, shut: gates.Gate | None) -> None:
         before=before,
         after={"decision": str(decision), "gate": gate},
     )
-
-
-def _follow_sent(sent: SentInvoice, row: ProcoreInvoice, fetched: Fetched) -> None:
-    """One of ours in Procore: its status is followed, and its approval there releases inBuild's own invoice, once."""
-    record = fetched.record
-    if record is None:
-        return
-    sent.found(procore_id=row.procore_id, status=record.status)
-    invoice = sent.invoice
-    if record.is_approved and invoice.state == Invoice.State.SUBMITTED:
-        if record.amount_due != invoice.amount_due:
-            recording.note_mismatch(
-                invoice,
-                f"Procore approved {record.amount_due:,.2f}, the invoice in inBuild says {invoice.amount_due:,.2f}.",
-            )
-        invoice.approve_in_procore(at=row.approved_at or database_now(), by=row.approved_by)
-        posting.release(invoice)
-        return
-    if invoice.state == Invoice.State.APPROVED:
-        now = Invoice.SourceState.AS_IMPORTED if record.is_approved else Invoice.SourceState.NO_LONGER_APPROVED
-        if invoice.observe_source(now):
-            auditing.record(row.company_id, "invoice.source_changed", invoice, now.label, job="import")
-            posting.source_changed(invoice)
 
 
 def _wait(row: ProcoreInvoice, wait: timedelta, reason: str) -> None:

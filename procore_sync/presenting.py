@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from companies import access
 from companies.auditing import Happening
+from companies.models import Membership
 from invoices.models import Invoice
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, WebhookDelivery
+from procore_sync import following, sending
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, SentInvoice, WebhookDelivery
 
 SHOWN = 20
 LISTED = 50
@@ -13,7 +18,10 @@ LISTED = 50
 def not_imported(integration: ProcoreIntegration) -> list[ProcoreInvoice]:
     """What is approved, or could not be read, and is not in inBuild; drafts and invoices under review just wait."""
     rows = ProcoreInvoice.objects.filter(integration=integration, invoice=None).exclude(reason="")
-    return list(rows.exclude(gate="status").order_by("-pk")[:LISTED])
+    ours = integration.sent_invoices.filter(procore_id__isnull=False).values("procore_id")
+    return list(
+        rows.exclude(gate="status").exclude(gate="created_in_procore", procore_id__in=ours).order_by("-pk")[:LISTED]
+    )
 
 
 def unreadable(integration: ProcoreIntegration) -> list[WebhookDelivery]:
@@ -23,14 +31,14 @@ def unreadable(integration: ProcoreIntegration) -> list[WebhookDelivery]:
 
 def happenings(invoice: Invoice) -> list[Happening]:
     """The approval as Procore tells it, and the latest deliveries."""
-    row = ProcoreInvoice.objects.filter(company_id=invoice.company_id, invoice=invoice).first()
+    row = following.original_of(invoice)
     if row is None:
         return []
     deliveries = WebhookDelivery.objects.filter(
         company_id=invoice.company_id, integration_id=row.integration_id, procore_id=row.procore_id
     )
     found = [_of(delivery) for delivery in deliveries.order_by("-id")[:SHOWN]]
-    if row.approved_at:
+    if row.approved_at and invoice.from_procore:
         by = row.approved_by or "Procore"
         found.append(Happening(row.approved_at, "Approved in Procore", by, f"Procore id {row.procore_id}"))
     return found
@@ -40,3 +48,56 @@ def _of(delivery: WebhookDelivery) -> Happening:
     times = f", {delivery.times_received} times" if delivery.times_received > 1 else ""
     words = f"Webhook received: {delivery.kind} {delivery.event}{times}"
     return Happening(delivery.received_at, words, "Procore", delivery.event_key.removeprefix("id:")[:40])
+
+
+STATE_COLOURS = {
+    SentInvoice.State.READY: "muted",
+    SentInvoice.State.SENDING: "info",
+    SentInvoice.State.CHECKING: "info",
+    SentInvoice.State.SENT: "ok",
+    SentInvoice.State.REFUSED: "bad",
+}
+
+
+def sent_card(invoice: Invoice, membership: Membership) -> dict[str, Any]:
+    """Everything `_sent.html` shows; empty for an invoice that has no business with Procore."""
+    if invoice.from_procore:
+        return {}
+    sent = SentInvoice.objects.filter(company_id=invoice.company_id, invoice=invoice).first()
+    integration = ProcoreIntegration.active(invoice.company_id)
+    can_be_sent = invoice.state == Invoice.State.SUBMITTED and integration is not None and integration.sends_invoices
+    if sent is None and not can_be_sent:
+        return {}
+    waits = invoice.state == Invoice.State.SUBMITTED
+    return {
+        "invoice": invoice,
+        "sent": sent,
+        "sent_status": _sent_status(sent),
+        "sent_problem": _sent_problem(sent),
+        "sent_refusal": sending.refusal(invoice, integration) if waits else "",
+        "sent_waits": waits,
+        "sent_polls": sent is not None and sent.is_under_way,
+        "sent_follows": sent is not None and sent.state == SentInvoice.State.SENT and waits,
+        "stands_in_procore": sent is not None and sent.state != SentInvoice.State.REFUSED,
+        "can_send": membership.can_work,
+        "workers_only": access.WORKERS_ONLY,
+    }
+
+
+def _sent_problem(sent: SentInvoice | None) -> str:
+    """Its own, else why its record in Procore cannot be read now."""
+    if sent is None or sent.state != SentInvoice.State.SENT:
+        return sent.problem if sent else ""
+    row = following.original_of(sent.invoice)
+    return row.reason if row is not None and row.gate == "found" and row.status else ""
+
+
+def _sent_status(sent: SentInvoice | None) -> dict[str, str]:
+    if sent is None:
+        return {"word": "Not in Procore", "colour": "muted"}
+    word = sent.get_state_display()
+    if sent.state == SentInvoice.State.SENT:
+        word = sent.status_words or word
+    elif sent.state == SentInvoice.State.REFUSED:
+        word = "Deleted in Procore" if sent.procore_id else "Not in Procore"
+    return {"word": word, "colour": STATE_COLOURS[SentInvoice.State(sent.state)]}

@@ -14,10 +14,10 @@ from django.db.models.functions import Least, Now
 
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
-from procore_sync import absorbing, importing, sweeping
-from procore_sync.bells import IMPORT_DUE, SWEEP_DUE
+from procore_sync import absorbing, importing, sending, sweeping
+from procore_sync.bells import IMPORT_DUE, SEND_DUE, SWEEP_DUE
 from procore_sync.client import pacer
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, WebhookDelivery
+from procore_sync.models import Moved, ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice, WebhookDelivery
 
 CALLS_OF_AN_IMPORT = 3
 
@@ -70,12 +70,44 @@ def _sweep_one(company_id: int) -> bool:
     return True
 
 
+@shared_task(name=SEND_DUE)
+def send_due(*, company_id: int, **_: object) -> None:
+    """Send, or look for, the invoices of one company that shall be in Procore."""
+    queue.drain(
+        SEND_DUE,
+        company_id,
+        work_one=lambda: _send_one(company_id),
+        anything_due=lambda: queue.due(SentInvoice, company_id).exists(),
+    )
+
+
+def _send_one(company_id: int) -> bool:
+    lease = timedelta(seconds=settings.PROCORE_LEASE_SECONDS)
+    taken = queue.take_due(SentInvoice, company_id, lease=lease)
+    if not taken:
+        return False
+    sent = taken[0]
+    faultpoint("send.after_take")
+    try:
+        sending.work(sent)
+    except Moved as moved:
+        log.info("a sent invoice went on elsewhere", sent_invoice=sent.pk, why=str(moved))
+    except (OperationalError, InterfaceError):
+        raise  # nothing can be written now; the lease runs out and the row is taken again
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("a sending was parked", sent_invoice=sent.pk, reference=reference)
+        sending.park(sent, reference)
+    return True
+
+
 @shared_task(name="procore_sync.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company with due work: what makes a lost message cost only time."""
     queue.ring_for_due(SWEEP_DUE, ProcoreProject)
     queue.ring_for_due(IMPORT_DUE, WebhookDelivery)
     queue.ring_for_due(IMPORT_DUE, ProcoreInvoice)
+    queue.ring_for_due(SEND_DUE, SentInvoice)
 
 
 def _lease() -> timedelta:

@@ -109,7 +109,7 @@
     var words = element.dataset.announce;
     if (words !== undefined && said[element.id] !== words) {
       say(words);
-      if (element.id === "bill-card") window.htmx.trigger(document.body, "billmoved");
+      if (["bill-card", "sent-card"].includes(element.id)) window.htmx.trigger(document.body, "billmoved");
     }
     noteWords(element);
   });

@@ -8,11 +8,12 @@ from procore_sync.models.integration import (
     secret_sha256,
 )
 from procore_sync.models.procore_invoice import Backfill, ProcoreAttachment, ProcoreInvoice
-from procore_sync.models.sent_invoice import SentInvoice
+from procore_sync.models.sent_invoice import Moved, SentInvoice
 
 __all__ = [
     "Backfill",
     "MirroringPeriod",
+    "Moved",
     "ProcoreAttachment",
     "ProcoreIntegration",
     "ProcoreInvoice",

@@ -99,6 +99,8 @@ def _page(request: access.MemberRequest, form: ConnectionForm, status: int = 200
             "projects": projects.order_by("number", "name"),
             "not_imported": presenting.not_imported(integration),
             "unreadable": presenting.unreadable(integration),
+            "admins_only": access.ADMINS_ONLY,
+            "can_change": request.membership.is_admin,
         } | _section(request, integration)
     return render(request, "procore_sync/settings.html", context, status=status)
 
