@@ -149,13 +149,13 @@ def _item(line_id: Any, gross: Decimal, retainage: Decimal) -> dict[str, Any]:
 
 
 def _line_of(theirs: Sequence[Mapping[str, Any]], line: InvoiceLine) -> Mapping[str, Any] | None:
-    """The one line of the commitment with this line's cost code, else with its description; None unless it is clear."""
-    code = _key(line.cost_code.code) if line.cost_code else ""
-    for wanted, keys in ((code, _codes), (_key(line.description), _descriptions)):
-        found = [row for row in theirs if wanted and wanted in keys(row)]
-        if len(found) == 1:
-            return found[0]
-    return None
+    """The one line of the commitment that has this line's cost code, its description, or of several the one with both;
+    None unless it is clear."""
+    code, description = _key(line.cost_code.code) if line.cost_code else "", _key(line.description)
+    same_code = [row for row in theirs if code and code in _codes(row)]
+    same_words = [row for row in theirs if description and description == _key(row.get("description"))]
+    both = [row for row in same_code if row in same_words]
+    return next((found[0] for found in (both, same_code, same_words) if len(found) == 1), None)
 
 
 def _codes(row: Mapping[str, Any]) -> set[str]:
@@ -164,10 +164,6 @@ def _codes(row: Mapping[str, Any]) -> set[str]:
     if isinstance(code, dict):
         found |= {_key(code.get("full_code")), _key(code.get("code"))}
     return found
-
-
-def _descriptions(row: Mapping[str, Any]) -> set[str]:
-    return {_key(row.get("description"))}
 
 
 def _key(value: Any) -> str:

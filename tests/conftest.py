@@ -89,6 +89,7 @@ def procore(procore_process: str, settings: Any) -> ProcoreEmulator:
         **settings.PROCORE_ENVIRONMENTS,
         "custom": {"label": "Emulator", "login": procore_process, "api": procore_process, "ui": procore_process},
     }
+    settings.PROCORE_QUARANTINE_SECONDS = 0
     emulator = ProcoreEmulator(procore_process)
     emulator.reset()
     work.forget_pacing()

@@ -20,7 +20,7 @@ from companies.models import Company, Membership, User
 from inbuild.models import Turn
 from invoices import recording
 from invoices.models import Invoice, InvoiceLine, Vendor
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice
 from tests.support import work
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +40,9 @@ WITH_IDS = {
     "accounting:act": ("public_id", "invoice"),
     "qbo:disconnect": ("pk", "integration"),
     "procore_sync:check_invoice": ("pk", "procore_invoice"),
+    "procore_sync:sent": ("public_id", "invoice"),
+    "procore_sync:send": ("public_id", "invoice"),
+    "procore_sync:send_again": ("public_id", "invoice"),
 }
 WITHOUT_IDS = {
     "home",
@@ -50,6 +53,7 @@ WITHOUT_IDS = {
     "procore_sync:check",
     "procore_sync:disconnect",
     "procore_sync:switch",
+    "procore_sync:sending",
     "accounting:integrations",
     "qbo:connect",
     "qbo:callback",
@@ -99,6 +103,16 @@ def filled(company: Company, user: User) -> dict[str, Any]:
     approved = recording.record_from_procore(company, new)
     posting.release(approved)
     waiting = ProcoreInvoice.hint(procore, kind="subcontractor_invoice", procore_id=5, project_id=1)
+    SentInvoice.objects.create(
+        company=company,
+        integration=procore,
+        invoice=draft,
+        project_id=1,
+        commitment_id=1,
+        payload={},
+        problem=f"{CANARY} problem.",
+        by=user,
+    )
     waiting.remember(reason=f"{CANARY} reason.", gate="mirroring", snapshot={"number": CANARY})
     return {
         "procore_invoice": waiting.pk,
@@ -181,6 +195,9 @@ def address_of(name: str, value: Any) -> str:
         "accounting:act": f"/settings/accounting/bills/{value}/retry/",
         "qbo:disconnect": f"/settings/accounting/qbo/{value}/disconnect/",
         "procore_sync:check_invoice": f"/settings/procore/invoices/{value}/check/",
+        "procore_sync:sent": f"/settings/procore/sent/{value}/",
+        "procore_sync:send": f"/settings/procore/sent/{value}/send/",
+        "procore_sync:send_again": f"/settings/procore/sent/{value}/again/",
     }
     return paths[name]
 
@@ -246,5 +263,6 @@ def snapshot() -> list[Any]:
         list(Bill.objects.order_by("pk").values_list("pk", "state", "attempt")),
         list(Integration.objects.order_by("pk").values_list("pk", "state", "expense_account")),
         list(ProcoreInvoice.objects.values_list("pk", "wanted")),
+        list(SentInvoice.objects.values_list("pk", "state", "next_at")),
         Turn.objects.count(),
     ]

@@ -10,12 +10,13 @@ from django.conf import settings
 from accounting.tasks import post_due
 from companies.models import Company
 from inbuild import pacing
-from procore_sync.tasks import import_due
+from procore_sync.tasks import import_due, send_due
 
 
 def drain(company: Company, turns: int = 20) -> None:
-    """Import and post until nothing more happens."""
+    """Send, import and post until nothing more happens."""
     for _ in range(turns):
+        send_due(company_id=company.pk)
         import_due(company_id=company.pk)
         post_due(company_id=company.pk)
 
