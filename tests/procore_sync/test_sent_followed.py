@@ -129,7 +129,7 @@ def test_without_marks_and_author_it_waits_for_the_look_and_is_then_ours(
 
 
 def test_a_persons_own_invoice_of_that_number_waits_for_the_look_and_then_comes_as_usual(
-    mirrored: Outgoing, intuit: IntuitEmulator, settings: Any
+    mirrored: Outgoing, intuit: IntuitEmulator, settings: Any, as_user: Any
 ) -> None:
     sent = in_doubt(mirrored, settings, "500")
     number = sent.invoice.number
@@ -142,9 +142,16 @@ def test_a_persons_own_invoice_of_that_number_waits_for_the_look_and_then_comes_
     assert sent.state == "refused"
     row.refresh_from_db()
     assert row.decision == "imported"
+    # Two invoices of one vendor and number: a person says which, before either becomes a bill.
+    assert row.invoice is not None
+    assert Bill.objects.get(invoice=row.invoice).problem == "possible_duplicate"
+    client = as_user(mirrored.user)
+    client.post(f"/invoices/{sent.invoice.public_id}/cancel/")
+    client.post(f"/settings/accounting/bills/{row.invoice.public_id}/retry/")
+    work.drain(sent.company, turns=4)
     [bill] = intuit.bills()
-    assert bill["total"] == next(each["current_payment_due"] for each in mirrored.there())
     assert [each["id"] for each in mirrored.there()] == [theirs["id"]]
+    assert bill["total"] == mirrored.there()[0]["current_payment_due"]
 
 
 def test_another_invoice_of_that_commitment_does_not_wait(
