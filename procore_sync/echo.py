@@ -69,7 +69,7 @@ def may_be(row: ProcoreInvoice, record: Record) -> bool:
         .filter(commitment_id=record.commitment_id)
         .values_list("payload__requisition__invoice_number", flat=True)
     )
-    return number_key(record.number) in {number_key(str(number)) for number in numbers}
+    return any(_same_number(record.number, str(number)) for number in numbers)
 
 
 def look(sent: SentInvoice, rows: Sequence[Mapping[str, Any]]) -> Seen | None:
@@ -91,7 +91,7 @@ def _seen(sent: SentInvoice, row: Mapping[str, Any]) -> Seen | None:
     mark = reading.text(row.get("origin_data"))
     has_our_mark = mark == mark_of(sent)
     number = reading.text(row.get("invoice_number"))
-    same = number_key(number) == number_key(str(sent.payload["requisition"]["invoice_number"]))
+    same = _same_number(number, str(sent.payload["requisition"]["invoice_number"]))
     if not has_our_mark and not (same and commitment_id in (None, sent.commitment_id)):
         return None
     author = row.get("created_by")
@@ -106,5 +106,12 @@ def _by_our_user(sent: SentInvoice, author: Mapping[str, Any], row: Mapping[str,
         return False
     if made_at < sent.created_at - CLOCKS_DIFFER:
         return False
-    known = SentInvoice.objects.filter(integration_id=sent.integration_id, procore_id=procore_id)
-    return not known.exclude(pk=sent.pk).exists()
+    known = {"integration_id": sent.integration_id, "procore_id": procore_id}
+    imported = ProcoreInvoice.objects.filter(**known, kind=ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE)
+    sent_before = SentInvoice.objects.filter(**known).exclude(pk=sent.pk)
+    return not imported.filter(invoice__isnull=False).exists() and not sent_before.exists()
+
+
+def _same_number(one: str, other: str) -> bool:
+    """As duplicates are judged: by letters and digits, where there are any."""
+    return (number_key(one) or one.strip()) == (number_key(other) or other.strip())

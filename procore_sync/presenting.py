@@ -78,7 +78,7 @@ def sent_card(invoice: Invoice, membership: Membership) -> dict[str, Any]:
         "sent_waits": waits,
         "sent_polls": sent is not None and sent.is_under_way,
         "sent_follows": sent is not None and sent.state == SentInvoice.State.SENT and waits,
-        "stands_in_procore": sent is not None and sent.state != SentInvoice.State.REFUSED,
+        "is_approved_there": sending.is_approved_there(invoice),
         "can_send": membership.can_work,
         "workers_only": access.WORKERS_ONLY,
     }

@@ -168,17 +168,25 @@ def _not_now(exc: ProcoreError) -> str:
 
 
 # --- what it means for the invoice -----------------------------------------------------------------------------------
+def is_approved_there(invoice: Invoice) -> bool:
+    """Does its approval happen in Procore? Of a disconnected one none can be heard any more, so it is made here again;
+    the bill is released only once, whoever comes first.
+    """
+    sent = _standing(invoice)
+    return sent is not None and sent.integration.is_active
+
+
 def refuse_approval(invoice: Invoice) -> None:
     """Called under the lock on the invoice. Raises WrongState for one that is approved in Procore instead."""
-    sent = _standing(invoice)
-    # Of a disconnected Procore no approval can be heard any more; released it is only once, whoever comes first.
-    if sent is not None and sent.integration.is_active:
+    if is_approved_there(invoice):
         raise WrongState(f"Invoice {invoice.number} was sent to Procore. It is approved there, not here.")
 
 
 def refuse_cancelling(invoice: Invoice) -> None:
     """Called under the lock on the invoice. Raises WrongState: an approval in Procore would have nowhere to go."""
-    if _standing(invoice) is not None:
+    sent = _standing(invoice)
+    never_left = sent is not None and sent.state == SentInvoice.State.READY and not sent.integration.is_active
+    if sent is not None and not never_left:
         raise WrongState(f"Invoice {invoice.number} was sent to Procore. Delete it there before you cancel it here.")
 
 
@@ -203,9 +211,6 @@ def _look_and_send(sent: SentInvoice) -> None:
     if integration.state != ProcoreIntegration.State.CONNECTED:
         sent.wait(until=Now() + SAFETY_NET, problem=RECONNECT if integration.is_active else NOT_CONNECTED)
         return
-    if sent.state == SentInvoice.State.READY and sent.invoice.state != Invoice.State.SUBMITTED:
-        sent.move(SentInvoice.State.REFUSED, "Not sent to Procore", problem=NOT_WAITING)
-        return
     procore = Procore(integration, f"sent_invoice:{sent.pk}")
     try:
         listed = procore.subcontractor_invoices_of(sent.project_id, sent.commitment_id)
@@ -220,6 +225,8 @@ def _look_and_send(sent: SentInvoice) -> None:
         number = sent.payload["requisition"]["invoice_number"]
         words = f"This commitment has an invoice {number} in Procore already{by}, so inBuild makes no second one."
         sent.move(SentInvoice.State.REFUSED, words, problem=words)
+    elif sent.invoice.state != Invoice.State.SUBMITTED:
+        sent.move(SentInvoice.State.REFUSED, "Not sent to Procore", problem=NOT_WAITING)
     elif not listed.is_complete:
         sent.wait(until=Now() + backoff(sent.failures), problem="The list in Procore changes while inBuild reads it.")
     else:

@@ -175,7 +175,7 @@ def test_a_refusal_is_shown_in_procores_words_and_can_be_tried_again(fault: str,
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_rule_of_procores_is_shown_in_its_own_words(status: int, outgoing: Outgoing) -> None:
-    outgoing.procore.switches(create_refused_status=status)
+    outgoing.procore.switches(create_refused_status=status, open_invoice_refuses_next=True)
     open_one = outgoing.procore.create(commitment_id=outgoing.contract["id"], invoice_number="OPEN-1", amount="5.00")
     sent = outgoing.send()
     assert sent.state == "refused"

@@ -97,8 +97,10 @@ def test_approved_while_the_answer_is_still_missing(mirrored: Outgoing, intuit: 
     [there] = mirrored.there()
     mirrored.procore.approve(there["id"])
     mirrored.heard_of(there)
+    sent.refresh_from_db()
+    assert (sent.state, sent.procore_id) == ("sent", there["id"])  # by our mark, long before the look
+    only_one_of_ours(intuit, sent)
     sent = mirrored.go_on(sent)
-    assert (sent.state, sent.procore_id) == ("sent", there["id"])
     only_one_of_ours(intuit, sent)
     assert len(mirrored.there()) == 1
 
@@ -169,7 +171,8 @@ def test_each_sign_alone_keeps_it_from_being_mirrored(
 ) -> None:
     sent = mirrored.send()
     [there] = mirrored.there()
-    own, change = mirrored.integration.own_user_id, {"origin_data": "", "created_by_id": None}
+    own = mirrored.integration.own_user_id
+    change: dict[str, Any] = {"origin_data": "", "created_by_id": None}
     if signal == "mark":
         SentInvoice.objects.update(state="checking", procore_id=None)
         change["origin_data"] = sent.payload["requisition"]["origin_data"]
@@ -329,6 +332,7 @@ def test_of_a_disconnected_procore_it_may_be_approved_here_and_still_becomes_one
 ) -> None:
     sent = outgoing.send()
     ProcoreIntegration.objects.update(state="disconnected")
+    assert "/approve/" in as_user(outgoing.user).get(f"/invoices/{sent.invoice.public_id}/").content.decode()
     as_user(outgoing.user).post(f"/invoices/{sent.invoice.public_id}/approve/")
     ProcoreIntegration.objects.update(state="connected")
     outgoing.procore.approve(outgoing.there()[0]["id"])
@@ -338,7 +342,6 @@ def test_of_a_disconnected_procore_it_may_be_approved_here_and_still_becomes_one
 
 def test_where_both_were_made_the_one_approved_first_counts_once(outgoing: Outgoing, intuit: IntuitEmulator) -> None:
     sent = outgoing.send()
-    outgoing.procore.switches(open_invoice_refuses_next=False)
     mark = sent.payload["requisition"]["origin_data"]
     twin = outgoing.procore.create(commitment_id=outgoing.contract["id"], invoice_number="TWIN", amount="900.09")
     outgoing.procore.patch(f"invoices/{twin['id']}", {"origin_data": mark})

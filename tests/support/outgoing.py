@@ -106,6 +106,8 @@ class Outgoing:
 
 def prepared(procore: ProcoreEmulator, company: Any, user: User) -> Outgoing:
     """A new project in Procore with two commitments, connected, known in inBuild, and the setting turned on."""
+    # By itself Procore's emulator would refuse a second one, and so hide that we sent twice.
+    procore.switches(open_invoice_refuses_next=False)
     made = procore.post("projects", {"commitments": 2, "quiet": True})
     procore.patch(f"clients/{CLIENT_ID}", {"permitted_projects": [made["id"]]})
     integration = connected.procore(company, user)
