@@ -23,7 +23,7 @@ from invoices import amounts, recording, searching
 from invoices.forms import FilterForm, InvoiceForm, LineFormSet, new_lines
 from invoices.models import Attachment, Invoice, WrongState
 from procore_sync import presenting as procore
-from procore_sync import sending
+from procore_sync import reviewing, sending
 from procore_sync.models import ProcoreIntegration
 
 
@@ -42,6 +42,7 @@ def invoice_list(request: access.MemberRequest) -> HttpResponse:
     found = searching.page(rows, tab=tab, cursor=request.GET.get("after", "")[:80])
     kept = {name: request.GET[name] for name in ("q", "source", "project") if request.GET.get(name)}
     counts = searching.counts(rows)
+    procore_integration = ProcoreIntegration.active(company)
     context = {
         "form": form,
         "page": found,
@@ -55,7 +56,8 @@ def invoice_list(request: access.MemberRequest) -> HttpResponse:
         "first_query": urlencode(kept | {"tab": tab}),
         "is_filtered": bool(kept),
         "is_first_page": not request.GET.get("after"),
-        "procore": ProcoreIntegration.active(company),
+        "procore": procore_integration,
+        "to_review": reviewing.banners(procore_integration),
         "quickbooks": Integration.active(company).order_by("id").first(),
     }
     template = "invoices/_list.html" if request.headers.get("HX-Target") == "invoice-list" else "invoices/list.html"

@@ -48,6 +48,7 @@ class Facts:
     periods: Sequence[Period]
     has_active_quickbooks: bool
     chosen_by: str = ""
+    dismissed: bool = False
     zone: ZoneInfo = ZoneInfo("UTC")
 
 
@@ -126,6 +127,8 @@ def _mirroring(facts: Facts) -> Gate:
     question = "Was the switch on when it was approved?"
     if facts.chosen_by:
         return Gate("mirroring", question, True, evidence=f"{facts.chosen_by} chose it under Review.")
+    if facts.dismissed:
+        return Gate("mirroring", question, False, "A person dismissed it under Review.", final=True)
     if facts.approved_at is None and _only_changed_before(facts):
         reason = (
             f"It was approved before the switch was turned on: its last change in Procore was on "

@@ -172,6 +172,7 @@ def header_facts(record: Record) -> dict[str, Any]:
         "vendor_name": record.vendor_name,
         "billing_date": record.billing_date,
         "amount_due": record.amount_due,
+        "currency": record.currency,
         "created_in_procore_at": record.created_at,
     }
 
@@ -232,6 +233,7 @@ def facts_for_gates(
         periods=mirroring.periods(integration) if periods is None else periods,
         has_active_quickbooks=Integration.active(row.company_id).exists(),
         chosen_by=str(row.backfill.by) if row.backfill else "",
+        dismissed=row.dismissed,
         zone=ZoneInfo(row.company.time_zone),
     )
 
@@ -257,6 +259,7 @@ def _import_if_open(
         reason="",
         fingerprint=fetched.fingerprint,
         imported=row.snapshot,
+        imported_at=invoice.created_at,
     )
     attaching.expect(row, fetched.record)
     return None

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
 
 from accounting.models import Integration
 from companies import auditing
 from companies.models import User
 from inbuild.queue import ring
 from procore_sync.bells import IMPORT_DUE
-from procore_sync.gates import Period
+from procore_sync.gates import GRACE, REVIEWABLE, Period
 from procore_sync.models import MirroringPeriod, ProcoreIntegration, ProcoreInvoice
 
 NEEDS_QUICKBOOKS = "Connect QuickBooks first: without an active QuickBooks integration there is nowhere to sync to."
+
+# The history counts no further than this, however long the switch was on.
+COUNT_CAP = 1000
 
 
 class CannotSwitch(Exception):
@@ -69,6 +75,45 @@ def _look_at_everything(integration: ProcoreIntegration) -> None:
 def periods(integration: ProcoreIntegration) -> list[Period]:
     rows = MirroringPeriod.objects.filter(integration=integration).order_by("started_at", "id")
     return [Period(row.started_at, row.ended_at) for row in rows]
+
+
+class CappedCount(Subquery):
+    """How many rows a sliced query finds."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) AS found)"
+
+    def __init__(self, rows: QuerySet[Any]) -> None:
+        super().__init__(rows.values("pk")[: COUNT_CAP + 1], output_field=IntegerField())
+
+
+def history(integration: ProcoreIntegration, limit: int) -> list[Any]:
+    """When the switch was on, newest first, each MirroringPeriod with its own figures.
+
+    `next_on`: when it went on again; `imported`: how many came by themselves while it was on; `approved_off` and
+    `left_out`: how many were approved in Procore after its end while it was off, and how many of them are not here.
+    """
+    periods = MirroringPeriod.objects.filter(integration=integration)
+    after = periods.filter(started_at__gt=OuterRef("started_at")).order_by("started_at")
+    theirs = ProcoreInvoice.objects.filter(integration=integration)
+    came = theirs.filter(imported_at__gte=OuterRef("started_at"), backfill=None)
+    # Two clocks are compared, so what is within the grace of a period counts as inside it.
+    missed = theirs.filter(
+        # Neither what is no bill at all nor what inBuild itself sent.
+        Q(invoice__isnull=False) | Q(gate__in=REVIEWABLE),
+        approved_at__gt=OuterRef("ended_at") + GRACE,
+        approved_at__lt=Coalesce(OuterRef("next_on") - GRACE, Now() + timedelta(days=1)),
+    )
+    rows = periods.annotate(
+        next_on=Subquery(after.values("started_at")[:1]),
+        imported=CappedCount(came.filter(imported_at__lte=Coalesce(OuterRef("ended_at"), Now()))),
+    ).annotate(approved_off=CappedCount(missed), left_out=CappedCount(missed.filter(invoice=None)))
+    return list(rows.select_related("started_by", "ended_by").order_by("-started_at", "-pk")[:limit])
+
+
+def stretch_off(period: MirroringPeriod) -> tuple[Any, Any]:
+    """From when to when it was off after this period; the second is None while it still is."""
+    later = MirroringPeriod.objects.filter(integration=period.integration_id, started_at__gt=period.started_at)
+    return period.ended_at, later.order_by("started_at").values_list("started_at", flat=True).first()
 
 
 def _audit(integration: ProcoreIntegration, to: str, user: User) -> None:

@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+from django.db.models import Q
 
 from companies import access
 from companies.auditing import Happening
 from companies.models import Membership
+from inbuild.queue import database_now
 from invoices.models import Invoice
-from procore_sync import following, sending
+from procore_sync import following, gates, mirroring, reviewing, sending
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, SentInvoice, WebhookDelivery
 
+WHY_PAGE = "/procore/why/"
 SHOWN = 20
-LISTED = 50
+LISTED = 10
+PERIODS_SHOWN = 10
+PERIODS = 50
+# These come once they are approved, or never were meant to come.
+NO_NEWS = ("status", "kind", "created_in_procore")
 
 
 def not_imported(integration: ProcoreIntegration) -> list[ProcoreInvoice]:
-    """What is approved, or could not be read, and is not in inBuild; drafts and invoices under review just wait."""
-    rows = ProcoreInvoice.objects.filter(integration=integration, invoice=None).exclude(reason="")
-    ours = integration.sent_invoices.filter(procore_id__isnull=False).values("procore_id")
-    return list(
-        rows.exclude(gate="status").exclude(gate="created_in_procore", procore_id__in=ours).order_by("-pk")[:LISTED]
-    )
+    """The latest that somebody should look at: not what just waits in Procore, nor what was approved long before."""
+    rows = ProcoreInvoice.objects.filter(company_id=integration.company_id, integration=integration, invoice=None)
+    news = ~Q(gate__in=(*gates.REVIEWABLE, *NO_NEWS)) | (reviewing.for_a_person(integration) & ~Q(why="before"))
+    rows = reviewing.with_why(rows, integration).filter(news, dismissed=False).exclude(reason="")
+    return list(rows.defer("snapshot", "imported", "evidence").order_by("-pk")[:LISTED])
+
+
+def history(integration: ProcoreIntegration) -> dict[str, Any]:
+    """The switch's past, newest first: what is shown at once, and what is folded away."""
+    now = database_now()
+    rows = mirroring.history(integration, PERIODS)
+    for row in rows:
+        row.length = how_long((row.ended_at or now) - row.started_at)
+    return {"latest": rows[:PERIODS_SHOWN], "older": rows[PERIODS_SHOWN:], "cap": mirroring.COUNT_CAP}
+
+
+def how_long(stretch: timedelta) -> str:
+    """Its two largest parts: 3 days 4 hours, 5 minutes."""
+    seconds = max(int(stretch.total_seconds()), 0)
+    parts = [(seconds // 86400, "day"), (seconds // 3600 % 24, "hour"), (seconds // 60 % 60, "minute")]
+    first = next((place for place, (many, _) in enumerate(parts) if many), None)
+    if first is None:
+        return "less than a minute"
+    words = [f"{many} {name}{'' if many == 1 else 's'}" for many, name in parts[first : first + 2] if many]
+    return " ".join(words)
 
 
 def unreadable(integration: ProcoreIntegration) -> list[WebhookDelivery]:

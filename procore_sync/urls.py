@@ -1,6 +1,6 @@
 from django.urls import path
 
-from procore_sync.views import sending, settings
+from procore_sync.views import review, sending, settings
 
 app_name = "procore_sync"
 urlpatterns = [
@@ -14,4 +14,12 @@ urlpatterns = [
     path("sent/<uuid:public_id>/", sending.sent, name="sent"),
     path("sent/<uuid:public_id>/send/", sending.send, name="send"),
     path("sent/<uuid:public_id>/again/", sending.again, name="send_again"),
+    path("approved-as-noted/", settings.approved_as_noted, name="approved_as_noted"),
+    path("review/", review.review, name="review"),
+    path("review/selection/", review.selection, name="review_selection"),
+    path("review/import/", review.import_chosen, name="review_import"),
+    path("review/dismiss/", review.dismiss, name="review_dismiss"),
+    path("review/imports/", review.imports, name="review_imports"),
+    path("review/preview/", review.preview, name="review_preview"),
+    path("review/count/", review.count_again, name="review_count"),
 ]

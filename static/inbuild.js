@@ -189,6 +189,19 @@
     }
   });
 
+  // The box in a table's head chooses or leaves all of the page; what each says for itself follows by its own event.
+  document.addEventListener("change", function (event) {
+    var form = event.target.form;
+    if (!form) return;
+    if (event.target.matches(".choose-page")) {
+      form.querySelectorAll("input[name=row]:not(:disabled)").forEach(function (box) {
+        box.checked = event.target.checked;
+      });
+    }
+    // One by one, after all: then it is no longer all.
+    if (event.target.matches("input[name=row], .choose-page") && form.elements.all) form.elements.all.checked = false;
+  }, true);
+
   // The same form twice helps nobody: a second press while the first is under way is dropped.
   document.addEventListener("submit", function (event) {
     if (event.defaultPrevented || event.target.method !== "post") return;

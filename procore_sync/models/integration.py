@@ -15,7 +15,7 @@ from companies import auditing
 from companies.models import Company, User
 from inbuild.fields import EncryptedTextField
 from inbuild.queue import WorkRow, ring
-from procore_sync.bells import SWEEP_DUE
+from procore_sync.bells import IMPORT_DUE, SWEEP_DUE
 
 
 def secret_sha256(secret: bytes) -> str:
@@ -123,6 +123,32 @@ class ProcoreIntegration(WorkRow):
         """Compare all of every open project as soon as possible, not only at night."""
         self.projects.filter(is_open=True).update(compare_due_at=Now(), next_at=Now())
         ring(SWEEP_DUE, self.company_id)
+
+    def let_approved_as_noted_count(self, wanted: bool, *, user: User) -> None:
+        """Take *Approved as Noted* for approved, or not; what waited for that is decided again.
+
+        Set, not flipped, under the lock that imports share: none is decided by the old answer afterwards.
+        """
+        with transaction.atomic(durable=True):
+            row = ProcoreIntegration.objects.select_for_update().get(pk=self.pk)
+            self.approved_as_noted_counts = wanted
+            if row.approved_as_noted_counts == wanted:
+                return
+            ProcoreIntegration.objects.filter(pk=self.pk).update(approved_as_noted_counts=wanted)
+            to, other = ("on", "off") if wanted else ("off", "on")
+            auditing.record(
+                self.company_id,
+                f"approved_as_noted.{to}",
+                self,
+                f"Approved as Noted counts as approved: turned {to}",
+                user=user,
+                before={"approved_as_noted_counts": other},
+                after={"approved_as_noted_counts": to},
+            )
+            if wanted:
+                waiting = self.procore_invoices.filter(status="approved_as_noted", gate="status", invoice=None)
+                waiting.update(wanted=F("wanted") + 1, next_at=Now())
+                ring(IMPORT_DUE, self.company_id)
 
     @property
     def service_user_id(self) -> int | None:

@@ -78,6 +78,7 @@ class ProcoreInvoice(WorkRow):
     vendor_name = models.CharField(max_length=255, blank=True)
     billing_date = models.DateField(null=True)
     amount_due = Money(null=True)
+    currency = models.CharField(max_length=3, blank=True, help_text="Blank: read before it was noted; the company's.")
     created_in_procore_at = models.DateTimeField(null=True)
     seen_unapproved_at = models.DateTimeField(null=True)
     first_seen_approved_at = models.DateTimeField(null=True)
@@ -96,7 +97,9 @@ class ProcoreInvoice(WorkRow):
     reason = models.CharField(max_length=500, blank=True)
     evidence = models.JSONField(default=list, help_text="Every gate with its answer when it was last decided.")
     backfill = models.ForeignKey(Backfill, on_delete=models.PROTECT, null=True, related_name="chosen")
+    dismissed = models.BooleanField(default=False, help_text="A person wants it neither imported nor offered.")
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, null=True, related_name="procore_invoice")
+    imported_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -115,6 +118,21 @@ class ProcoreInvoice(WorkRow):
             models.Index(fields=["company", "next_at"], condition=Q(next_at__isnull=False), name="procore_invoice_due"),
             models.Index(
                 fields=["company", "status"], condition=Q(invoice__isnull=True), name="procore_invoice_not_imported"
+            ),
+            # What Review lists, in its order.
+            models.Index(
+                F("integration"),
+                F("billing_date").desc(nulls_last=True),
+                F("id").desc(),
+                condition=Q(invoice__isnull=True, gate__in=["mirroring", "switch", "quickbooks"]),
+                name="procore_invoice_to_review",
+            ),
+            # What the on/off history counts.
+            models.Index(fields=["integration", "approved_at"], name="procore_invoice_approved"),
+            models.Index(
+                fields=["integration", "imported_at"],
+                condition=Q(imported_at__isnull=False),
+                name="procore_invoice_imported",
             ),
         ]
 

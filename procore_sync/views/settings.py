@@ -7,11 +7,12 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounting.models import Integration
 from companies import access
-from procore_sync import connecting, importing, mirroring, presenting
+from procore_sync import connecting, importing, mirroring, presenting, previewing, reviewing
 from procore_sync.forms import ConnectionForm
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
 
@@ -90,14 +91,31 @@ def switch(request: access.MemberRequest) -> HttpResponse:
     return redirect("procore_sync:settings")
 
 
+@require_POST
+@access.admin_writes
+def approved_as_noted(request: access.MemberRequest) -> HttpResponse:
+    """Set whether *Approved as Noted* counts as approved."""
+    integration = _active_or_404(request)
+    integration.let_approved_as_noted_count(request.POST.get("counts") == "on", user=request.user)
+    if request.headers.get("HX-Request"):
+        context = _section(request, integration) | {"just_saved_noted": True}
+        return render(request, "procore_sync/_quickbooks_sync.html", context)
+    return redirect(reverse("procore_sync:settings") + "#quickbooks-sync")
+
+
 def _page(request: access.MemberRequest, form: ConnectionForm, status: int = 200) -> HttpResponse:
     integration = ProcoreIntegration.active(request.membership.company)
-    context: dict[str, Any] = {"form": form, "integration": integration}
+    context: dict[str, Any] = {
+        "form": form,
+        "integration": integration,
+        "to_review": reviewing.banners(integration),
+    }
     if integration:
         projects = ProcoreProject.objects.filter(company=request.membership.company, integration=integration)
         context |= {
             "projects": projects.order_by("number", "name"),
             "not_imported": presenting.not_imported(integration),
+            "why_page": presenting.WHY_PAGE,
             "unreadable": presenting.unreadable(integration),
             "admins_only": access.ADMINS_ONLY,
             "can_change": request.membership.is_admin,
@@ -108,9 +126,13 @@ def _page(request: access.MemberRequest, form: ConnectionForm, status: int = 200
 def _section(request: access.MemberRequest, integration: ProcoreIntegration) -> dict[str, Any]:
     """What the QuickBooks Sync section shows; it is hidden without an active QuickBooks integration."""
     quickbooks = Integration.active(integration.company_id).order_by("id").first()
+    period = mirroring.open_period(integration)
     return {
+        "integration": integration,
         "quickbooks": quickbooks,
-        "period": mirroring.open_period(integration),
+        "period": period,
+        "preview": None if period else previewing.preview(integration),
+        "history": presenting.history(integration),
         "last_period": mirroring.last_period(integration),
         "can_change": request.membership.is_admin,
         "admins_only": access.ADMINS_ONLY,

@@ -67,6 +67,8 @@ def test_all_gates_open() -> None:
         ({"periods": (), "chosen_by": "Ann", "has_active_quickbooks": False}, "quickbooks"),
         ({"status": "draft", "chosen_by": "Ann"}, "status"),
         ({"is_sent_by_us": True, "chosen_by": "Ann"}, "created_in_procore"),
+        ({"dismissed": True}, "mirroring"),
+        ({"dismissed": True, "chosen_by": "Ann"}, None),
         ({"periods": ()}, "mirroring"),
         ({"approved_at": ON - 3 * MINUTE}, "mirroring"),
         ({"approved_at": ON - MINUTE}, None),

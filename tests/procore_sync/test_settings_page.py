@@ -99,6 +99,10 @@ WRITES = [
     ("/settings/procore/switch/", {"switch": "off"}),
     ("/settings/procore/check/", {}),
     ("/settings/procore/disconnect/", {}),
+    ("/settings/procore/approved-as-noted/", {"counts": "off"}),
+    ("/settings/procore/review/import/", {"all": "1", "shown": "9"}),
+    ("/settings/procore/review/dismiss/", {"all": "1", "shown": "9"}),
+    ("/settings/procore/review/count/", {}),
     (
         "/settings/procore/connect/",
         {"environment": "sandbox", "procore_company_id": "5", "client_id": "a", "client_secret": "b"},
@@ -136,7 +140,11 @@ def test_every_write_is_refused_for_others_and_changes_nothing(
 
 def state() -> list[Any]:
     return [
-        list(ProcoreIntegration.objects.order_by("pk").values_list("pk", "state", "checked_at")),
+        list(
+            ProcoreIntegration.objects.order_by("pk").values_list(
+                "pk", "state", "checked_at", "approved_as_noted_counts"
+            )
+        ),
         list(Integration.objects.order_by("pk").values_list("pk", "state", "ap_account")),
         list(MirroringPeriod.objects.values_list("started_at", "ended_at")),
         AuditEvent.objects.count(),
@@ -193,7 +201,9 @@ def test_switching_on_without_an_active_integration_is_a_409_with_its_sentence(
 def refused(integration: ProcoreIntegration) -> ProcoreInvoice:
     row = ProcoreInvoice.hint(integration, kind="subcontractor_invoice", procore_id=58821, project_id=789)
     ProcoreInvoice.objects.update(next_at=None)
-    row.remember(gate="mirroring", reason="It was approved when the switch was off.", snapshot={"number": "ACME-001"})
+    row.remember(
+        gate="mirroring", reason="It was approved when the switch was off.", number="ACME-001", status="approved"
+    )
     return row
 
 
@@ -201,7 +211,7 @@ def test_what_was_not_imported_is_on_screen_with_its_reason_and_one_button(
     refused: ProcoreInvoice, integration: ProcoreIntegration, admin: User, as_user: Any
 ) -> None:
     ProcoreInvoice.hint(integration, kind="subcontractor_invoice", procore_id=58822, project_id=789).remember(
-        gate="status", reason="It is Draft in Procore and comes once it is approved.", snapshot={"number": "ACME-002"}
+        gate="status", reason="It is Draft in Procore and comes once it is approved.", number="ACME-002"
     )
     client = as_user(admin)
     shown = page(client)

@@ -54,6 +54,14 @@ WITHOUT_IDS = {
     "procore_sync:disconnect",
     "procore_sync:switch",
     "procore_sync:sending",
+    "procore_sync:approved_as_noted",
+    "procore_sync:review",
+    "procore_sync:review_selection",
+    "procore_sync:review_import",
+    "procore_sync:review_dismiss",
+    "procore_sync:review_imports",
+    "procore_sync:review_preview",
+    "procore_sync:review_count",
     "accounting:integrations",
     "qbo:connect",
     "qbo:callback",
@@ -113,7 +121,9 @@ def filled(company: Company, user: User) -> dict[str, Any]:
         problem=f"{CANARY} problem.",
         by=user,
     )
-    waiting.remember(reason=f"{CANARY} reason.", gate="mirroring", snapshot={"number": CANARY})
+    waiting.remember(
+        reason=f"{CANARY} reason.", gate="mirroring", number=CANARY, status="approved", snapshot={"number": CANARY}
+    )
     return {
         "procore_invoice": waiting.pk,
         "invoice": approved.public_id,
@@ -205,6 +215,15 @@ def address_of(name: str, value: Any) -> str:
 def test_lists_and_settings_show_only_ones_own(
     company: Company, admin: User, theirs: dict[str, Any], as_user: Any
 ) -> None:
+    filled_here = ProcoreIntegration.objects.create(
+        company=company,
+        environment="production",
+        procore_company_id=1,
+        client_id="x",
+        client_secret="y",
+        state="connected",
+    )
+    assert filled_here.is_active  # otherwise Review is not there at all
     client = as_user(admin)
     # The page repeats what was searched for, so only a part of the word is typed.
     for address in (
@@ -212,6 +231,10 @@ def test_lists_and_settings_show_only_ones_own(
         "/invoices/?q=CANARY-OF",
         "/invoices/new/",
         "/settings/procore/",
+        "/settings/procore/review/",
+        "/settings/procore/review/?why=unknown",
+        "/settings/procore/review/preview/",
+        "/settings/procore/review/imports/",
         "/settings/accounting/",
     ):
         answer = client.get(address)
@@ -262,7 +285,7 @@ def snapshot() -> list[Any]:
         list(Invoice.objects.order_by("pk").values_list("pk", "state")),
         list(Bill.objects.order_by("pk").values_list("pk", "state", "attempt")),
         list(Integration.objects.order_by("pk").values_list("pk", "state", "expense_account")),
-        list(ProcoreInvoice.objects.values_list("pk", "wanted")),
+        list(ProcoreInvoice.objects.values_list("pk", "wanted", "backfill", "dismissed")),
         list(SentInvoice.objects.values_list("pk", "state", "next_at")),
         Turn.objects.count(),
     ]
