@@ -169,6 +169,7 @@ def _page(
         "first_url": f"{base}?{urlencode(kept)}",
         "next_url": f"{base}?{urlencode(kept | {'after': found.next_cursor})}" if found.next_cursor else "",
         "off_until": mirroring.stretch_off(filters.off)[1] if filters.off else None,
+        "to_review": [] if filters.why in reviewing.PRESELECTED else reviewing.banners(integration),
         "refusal": refusal,
         "cannot": _why_not(request, integration),
     } | _imports(integration)

@@ -82,7 +82,8 @@ def _known_contract(product: Product) -> dict[str, Any]:
     asked = "SELECT 1 FROM procore_sync_procoreinvoice WHERE procore_id = %s AND decision = 'imported'"
     _soon(lambda: product.rows(asked, record["id"]))
     project = "SELECT name FROM invoices_project WHERE procore_id = %s"
-    [contract] = [one for one in product.procore.get("objects/commitment") if one["id"] == record["commitment_id"]]
+    found: list[dict[str, Any]] = product.procore.get("objects/commitment")
+    [contract] = [one for one in found if one["id"] == record["commitment_id"]]
     names = {"vendor_name": record["vendor_name"], "project_name": product.rows(project, record["project_id"])[0][0]}
     return contract | names
 
