@@ -29,7 +29,7 @@ def test_sent_approved_there_and_synced(
     page = visit("accountant", java_script_enabled=script)
     _make(page, contract, number, tmp_path)
     page.get_by_role("link", name="Send to Procore").click()
-    page.get_by_label("Commitment").select_option(str(contract["id"]))
+    page.get_by_label("Commitment", exact=True).select_option(str(contract["id"]))
     page.get_by_role("button", name="Send to Procore").click()
     there = _soon(lambda: _there(product, number))
     _until(page, "#sent-card", "Under Review", reload=not script)
@@ -64,7 +64,7 @@ def test_its_pages_are_for_everybody(
     page.get_by_role("link", name="Send to Procore").click()
     found |= mistakes(page, "form", width)
     rule = product.procore.fault("403", method="POST", path="/rest/v1.1/requisitions", times=1)
-    page.get_by_label("Commitment").select_option(index=1)
+    page.get_by_label("Commitment", exact=True).select_option(index=1)
     page.get_by_role("button", name="Send to Procore").click()
     _until(page, "#sent-card", "does not let inBuild create")
     found |= mistakes(page, "refused", width)
@@ -85,7 +85,8 @@ def _known_contract(product: Product) -> dict[str, Any]:
     found: list[dict[str, Any]] = product.procore.get("objects/commitment")
     [contract] = [one for one in found if one["id"] == record["commitment_id"]]
     names = {"vendor_name": record["vendor_name"], "project_name": product.rows(project, record["project_id"])[0][0]}
-    return contract | names
+    known: dict[str, Any] = contract | names
+    return known
 
 
 def _soon(found: Callable[[], Any]) -> Any:
