@@ -79,6 +79,13 @@ if custom_api := environment.url("PROCORE_CUSTOM_API_URL", ""):
         "ui": environment.url("PROCORE_CUSTOM_UI_URL", custom_api),
     }
 
+# Our own app at Procore, for companies that connect with a Procore user instead of a service account.
+PROCORE_CLIENT_ID = environment.text("PROCORE_CLIENT_ID", "")
+PROCORE_CLIENT_SECRET = environment.text("PROCORE_CLIENT_SECRET", "")
+PROCORE_CLIENT_ENVIRONMENT = environment.one_of("PROCORE_CLIENT_ENVIRONMENT", tuple(PROCORE_ENVIRONMENTS), "production")
+if bool(PROCORE_CLIENT_ID) != bool(PROCORE_CLIENT_SECRET):
+    environment.refuse("PROCORE_CLIENT_SECRET" if PROCORE_CLIENT_ID else "PROCORE_CLIENT_ID", "is not set")
+
 # --- Django ------------------------------------------------------------------------------------------------------
 DEBUG = False
 ROOT_URLCONF = "inbuild.urls"
@@ -206,7 +213,7 @@ SESSION_COOKIE_NAME = "__Host-inbuild" if PRODUCTION else "inbuild"
 CSRF_COOKIE_NAME = "__Host-csrf" if PRODUCTION else "csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_HTTPONLY = True
-# Lax, not Strict: Intuit's OAuth answer comes back from another site and must find the session.
+# Lax, not Strict: Intuit's or Procore's OAuth answer comes back from another site and must find the session.
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 CSRF_COOKIE_HTTPONLY = True
@@ -229,8 +236,12 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "frame-src": [SELF],
         "object-src": [NONE],
-        # The Connect form posts to us and we send the browser on to Intuit, which browsers count as a form action.
-        "form-action": [SELF, *([QBO_UI_URL] if QBO_UI_URL else ["https://appcenter.intuit.com"])],
+        # The Connect forms post to us and we send the browser on to sign in, which browsers count as a form action.
+        "form-action": [
+            SELF,
+            QBO_UI_URL or "https://appcenter.intuit.com",
+            *([PROCORE_ENVIRONMENTS[PROCORE_CLIENT_ENVIRONMENT]["login"]] if PROCORE_CLIENT_ID else []),
+        ],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

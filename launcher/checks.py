@@ -46,7 +46,7 @@ def _test_variables() -> dict[str, str]:
 def _production_variables() -> dict[str, str]:
     """As a careful person would set them, only invented."""
     invented = _test_variables()
-    only_demo = ("PROCORE_CUSTOM_", "QBO_DISCOVERY_URL", "QBO_API_URL", "QBO_UI_URL")
+    only_demo = ("PROCORE_CUSTOM_", "PROCORE_CLIENT_", "QBO_DISCOVERY_URL", "QBO_API_URL", "QBO_UI_URL")
     kept = {name: value for name, value in invented.items() if not name.startswith(only_demo)}
     return kept | {
         "INBUILD_ENV": "production",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from launcher.browser import Browser, WalkFailed
@@ -10,6 +11,9 @@ __all__ = ["Addresses", "SignIn", "WalkFailed", "connect_everything", "signed_in
 
 SETTINGS_PROCORE = "/settings/procore/"
 SETTINGS_ACCOUNTING = "/settings/accounting/"
+
+
+TEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def _connect_procore(person: Browser, outside: Outside) -> str:
     )
     if not person.form(f"{SETTINGS_PROCORE}disconnect/"):
         raise WalkFailed(f"Settings → Procore does not say that it is connected:\n{person.text}")
-    _test_connection(person)
+    _await_test(person)
     return "connected to Procore"
 
 
@@ -101,6 +105,15 @@ def _test_connection(person: Browser) -> None:
     if form is None:
         raise WalkFailed("Settings → Procore shows no Test connection button.")
     person.send(form, {})
+    _await_test(person)
+
+
+def _await_test(person: Browser) -> None:
+    """The test goes on in the background; the page says when it is over."""
+    deadline = time.monotonic() + TEST_SECONDS
+    while "inBuild is testing the connection" in person.text and time.monotonic() < deadline:
+        time.sleep(0.2)
+        person.open(SETTINGS_PROCORE)
     if "every project has its webhook" not in person.text:
         raise WalkFailed(f"The connection to Procore does not work:\n{person.text}")
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db.models.functions import Now
 
 from companies import auditing
 from inbuild import http
 from inbuild.pacing import PATIENCE_SECONDS, HeaderPacer, Wait
+from procore_sync import refusals, tokens
 from procore_sync.models import ProcoreIntegration
+from procore_sync.refusals import Forbidden, NotFound, ProcoreError, Refused, SignInRefused, Unavailable, Unclear
 
 DEADLINE_SECONDS = 30.0
-EARLY = timedelta(minutes=5)
 PER_PAGE = 100
 STEADY_READS = 3
 PATIENCE_BETWEEN_CALLS = 10.0
@@ -26,37 +26,18 @@ USED_UP = "inBuild has used what Procore allows for now. It goes on by itself."
 FAR_AWAY = "2100-01-01T00:00:00Z"
 
 
-class ProcoreError(Exception):
-    """Procore did not give what was asked for. The text is a sentence for the person who must act."""
-
-
-class NotFound(ProcoreError):
-    """It does not exist, or our service account may not see it: Procore answers both with 404."""
-
-
-class Forbidden(ProcoreError):
-    """Permission is missing; the token is fine and must not be thrown away. Procore: troubleshooting."""
-
-
-class Refused(ProcoreError):
-    """Procore refused the request itself (400, 409, 422)."""
-
-
-class SignInRefused(ProcoreError):
-    """The service account's id or secret is wrong, or the app is not installed in this company."""
-
-
-class Unclear(ProcoreError):
-    """Something was sent to be made, and no usable answer came: it may be there or not, and only a look can tell."""
-
-
-class Unavailable(ProcoreError):
-    """No usable answer now; `wait` says when to ask again."""
-
-    def __init__(self, words: str, wait: timedelta = timedelta(seconds=15), *, is_pacing: bool = False) -> None:
-        super().__init__(words)
-        self.wait = wait
-        self.is_pacing = is_pacing
+__all__ = [
+    "Forbidden",
+    "Listed",
+    "NotFound",
+    "Procore",
+    "ProcoreError",
+    "Refused",
+    "SignInRefused",
+    "Unavailable",
+    "Unclear",
+    "pacer",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +55,7 @@ def pacer(integration: ProcoreIntegration, *, urgent: bool) -> HeaderPacer:
 
 
 class Procore:
-    """The API as one company's service account sees it.
+    """The API as one company's service account, or the person who connected it, sees it.
 
     Every method raises one of the errors above. Procore: the header `Procore-Company-Id` is required on every call.
     """
@@ -90,17 +71,24 @@ class Procore:
 
     # --- reading -----------------------------------------------------------------------------------------------
     def me(self) -> Mapping[str, Any]:
-        return self._object(self._get("/rest/v1.0/me"))
+        """Whom Procore takes us for. Procore: some companies show the name only when the company is named."""
+        return self._object(self._get("/rest/v1.0/me", company_id=self._integration.procore_company_id))
 
     def companies(self) -> list[Mapping[str, Any]]:
         return self._pages("/rest/v1.0/companies")
 
     def projects(self) -> list[Mapping[str, Any]]:
-        return self._pages("/rest/v1.0/projects", company_id=self._integration.procore_company_id)
+        """The active ones. Procore: a service account sees only those that were permitted to it."""
+        company_id = self._integration.procore_company_id
+        return self._pages("/rest/v1.0/projects", company_id=company_id, **{"filters[by_status]": "Active"})
 
     def project(self, project_id: int) -> Mapping[str, Any]:
         company_id = self._integration.procore_company_id
         return self._object(self._get(f"/rest/v1.0/projects/{project_id}", company_id=company_id))
+
+    def try_reading_invoices(self, project_id: int) -> None:
+        """Raises Forbidden where invoices of this project may not be read."""
+        self._list(self._get("/rest/v1.1/requisitions", project_id=project_id, per_page=1))
 
     def subcontractor_invoice(self, project_id: int, procore_id: int) -> Mapping[str, Any]:
         path = f"/rest/v1.1/requisitions/{procore_id}"
@@ -156,7 +144,7 @@ class Procore:
 
         Raises Unclear where it may have been made, and any other error only where it certainly was not.
         """
-        path, token = "/rest/v1.1/requisitions", self._token()
+        path, token = "/rest/v1.1/requisitions", tokens.access_token(self._integration)
         try:
             response = self._once("POST", path, token, json=body, params={"view": "extended"})
         except Unavailable as exc:
@@ -165,13 +153,13 @@ class Procore:
             raise
         status = response.status_code
         if status == 401:
-            self._new_token()
+            tokens.after_refusal(self._integration, token)
             raise Unavailable("Procore asked inBuild to sign in again. It goes on by itself.")
         if status == 403:
-            said = _words(response)
+            said = refusals.words(response)
             raise Forbidden(f"Procore does not let inBuild create invoices in this project.{said}")
         if status in (400, 404, 409, 422, 429):
-            _raise_for(response)
+            refusals.raise_for(response)
         if not 200 <= status < 300:
             raise Unclear(f"Procore answered with an error ({status}).")
         try:
@@ -179,28 +167,40 @@ class Procore:
         except Unavailable as exc:
             raise Unclear("Procore's answer could not be read.") from exc
 
-    # --- webhooks ------------------------------------------------------------------------------------------------
-    def hooks(self, project_id: int, namespace: str) -> list[Mapping[str, Any]]:
+    # --- webhooks; `project_id` None means those of the company ------------------------------------------------
+    def hooks(self, project_id: int | None, namespace: str) -> list[Mapping[str, Any]]:
         return self._pages(self._webhooks(project_id, "hooks"), namespace=namespace)
 
-    def webhook_resources(self, project_id: int, payload_version: str) -> list[Mapping[str, Any]]:
+    def webhook_resources(self, project_id: int | None, payload_version: str) -> list[Mapping[str, Any]]:
         return self._pages(self._webhooks(project_id, "resources"), payload_version=payload_version)
 
-    def create_hook(self, project_id: int, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def create_hook(self, project_id: int | None, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._object(self._send("POST", self._webhooks(project_id, "hooks"), body))
 
-    def update_hook(self, project_id: int, hook_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def update_hook(self, project_id: int | None, hook_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._object(self._send("PATCH", self._webhooks(project_id, f"hooks/{hook_id}"), body))
 
-    def triggers(self, project_id: int, hook_id: str) -> list[Mapping[str, Any]]:
+    def delete_hook(self, project_id: int | None, hook_id: str) -> None:
+        refusals.raise_for(self._request("DELETE", self._webhooks(project_id, f"hooks/{hook_id}")))
+
+    def triggers(self, project_id: int | None, hook_id: str) -> list[Mapping[str, Any]]:
         return self._pages(self._webhooks(project_id, f"hooks/{hook_id}/triggers"))
 
-    def create_trigger(self, project_id: int, hook_id: str, body: Mapping[str, Any]) -> None:
-        self._send("POST", self._webhooks(project_id, f"hooks/{hook_id}/triggers"), body)
+    def create_triggers(self, project_id: int | None, hook_id: str, body: Sequence[Mapping[str, Any]]) -> None:
+        """All at once. Procore: 207 when it took only some of them."""
+        response = self._request("POST", self._webhooks(project_id, f"hooks/{hook_id}/triggers/bulk"), json=body)
+        refusals.raise_for(response)
+        if response.status_code == 207:
+            raise Refused("Procore took only some of the webhook's triggers. inBuild tries again by itself.")
 
-    def _webhooks(self, project_id: int, rest: str) -> str:
-        company_id = self._integration.procore_company_id
-        return f"/rest/v2.0/companies/{company_id}/projects/{project_id}/webhooks/{rest}"
+    def discarded_deliveries(self, project_id: int | None, hook_id: str, since: date) -> list[Mapping[str, Any]]:
+        """What Procore gave up delivering. Procore: after twelve hours of failures."""
+        path = self._webhooks(project_id, f"hooks/{hook_id}/deliveries")
+        return self._pages(path, **{"filter[status]": "discarded", "filter[start]": since.isoformat()})
+
+    def _webhooks(self, project_id: int | None, rest: str) -> str:
+        of_project = "" if project_id is None else f"/projects/{project_id}"
+        return f"/rest/v2.0/companies/{self._integration.procore_company_id}{of_project}/webhooks/{rest}"
 
     # --- the wire ------------------------------------------------------------------------------------------------
     def _get(self, path: str, **params: Any) -> Any:
@@ -240,9 +240,10 @@ class Procore:
         return Listed(list(rows.values()), is_complete=False)
 
     def _request(self, method: str, path: str, **kwargs: Any) -> http.Response:
-        response = self._once(method, path, self._token(), **kwargs)
+        token = tokens.access_token(self._integration)
+        response = self._once(method, path, token, **kwargs)
         if response.status_code == 401:
-            response = self._once(method, path, self._new_token(), **kwargs)
+            response = self._once(method, path, tokens.after_refusal(self._integration, token), **kwargs)
         return response
 
     def _once(self, method: str, path: str, token: str, **kwargs: Any) -> http.Response:
@@ -264,7 +265,7 @@ class Procore:
         return response
 
     def _answer(self, response: http.Response) -> Any:
-        _raise_for(response)
+        refusals.raise_for(response)
         try:
             return json.loads(response.content, parse_float=Decimal)
         except (ValueError, RecursionError) as exc:
@@ -284,75 +285,7 @@ class Procore:
             raise Unavailable("Procore's answer was not the expected record. inBuild tries again by itself.")
         return found
 
-    # --- sign-in -------------------------------------------------------------------------------------------------
-    def _token(self) -> str:
-        if self._integration.pk is None:  # a trial: nothing of it is stored
-            return self._integration.access_token or self._new_token()
-        row = ProcoreIntegration.objects.filter(pk=self._integration.pk, access_expires_at__gt=Now() + EARLY).first()
-        return row.access_token if row and row.access_token else self._new_token()
-
-    def _new_token(self) -> str:
-        """Client credentials never rotate, so two workers fetching at once do no harm. Procore: 5400 s, no refresh."""
-        body = {
-            "grant_type": "client_credentials",
-            "client_id": self._integration.client_id,
-            "client_secret": self._integration.client_secret,
-        }
-        try:
-            response = self._session.post(self._hosts["login"] + "/oauth/token", json=body)
-        except http.OutsideError as exc:
-            raise Unavailable("Procore's sign-in cannot be reached. inBuild tries again by itself.") from exc
-        if response.status_code in (400, 401, 403):
-            raise SignInRefused("Procore does not accept this client id and secret.")
-        answer = self._answer(response)
-        token, lifetime = answer.get("access_token"), answer.get("expires_in")
-        if not isinstance(token, str) or not isinstance(lifetime, int):
-            raise Unavailable("Procore's sign-in gave no token. inBuild tries again by itself.")
-        self._integration.access_token = token
-        self._integration.access_expires_at = Now() + timedelta(seconds=lifetime)
-        if self._integration.pk:
-            self._integration.save(update_fields=["access_token", "access_expires_at"])
-        return token
-
 
 def _changed_since(since: datetime) -> str:
     """Procore: date filters are ranges and need both ends."""
     return f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}...{FAR_AWAY}"
-
-
-def _raise_for(response: http.Response) -> None:
-    status = response.status_code
-    if status < 300:
-        return
-    said = _words(response)
-    if status == 401:
-        raise SignInRefused("Procore does not accept inBuild's sign-in for this company any more.")
-    if status == 403:
-        raise Forbidden(
-            "Procore does not let inBuild read this. Add the project to the app's permitted projects in Procore, then "
-            f"check again.{said}"
-        )
-    if status == 404:
-        raise NotFound("Procore does not show this record to inBuild.")
-    if status in (429, 503):
-        raise Unavailable("Procore asked inBuild to slow down. It goes on by itself.", _pause(response))
-    if status in (400, 409, 422):
-        raise Refused(f"Procore refused the request.{said}")
-    raise Unavailable(f"Procore answered with an error ({status}). inBuild tries again by itself.")
-
-
-def _pause(response: http.Response) -> timedelta:
-    after = response.headers.get("Retry-After", "")
-    return timedelta(seconds=min(3600, int(after)) if after.isdecimal() else 10)
-
-
-def _words(response: http.Response) -> str:
-    """Procore's own words: its errors have several shapes. Procore: error reference."""
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        return ""
-    found = (body.get("message") or body.get("errors") or body.get("error")) if isinstance(body, dict) else None
-    if isinstance(found, dict):
-        found = found.get("message") or "; ".join(f"{key}: {value}" for key, value in found.items())
-    return f" Procore says: {str(found)[:200]}" if found else ""

@@ -1,23 +1,35 @@
-"""Connecting a company to Procore: sign-in, projects, and a webhook in each project."""
+"""Connecting a company to Procore, with a service account or with a Procore user, and disconnecting.
+
+Sign-in and company are proved here, before anything is stored; projects, hooks and permissions are then looked at in
+the background (`keeping.py`).
+"""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from companies import auditing
-from companies.models import Company, User
-from procore_sync import mirroring, reading
-from procore_sync.client import Procore, ProcoreError
-from procore_sync.models import ProcoreIntegration, ProcoreProject, secret_sha256
+from companies.models import Company, Membership, Role, User
+from inbuild.queue import ring
+from procore_sync import hooks, mirroring, steps, tokens
+from procore_sync.bells import CHECK_DUE
+from procore_sync.client import Forbidden, Procore, ProcoreError, SignInRefused
+from procore_sync.models import OAuthState, ProcoreIntegration
 
-NAMESPACE = "inbuild"
-PAYLOAD_VERSION = "v4.0"
-EVENTS = ("create", "update", "delete")
+log = structlog.get_logger("procore_sync.connecting")
+LIFETIME = timedelta(minutes=10)
+INVALID = "This link is no longer valid. Nothing was changed. Start again."
 
 
 class CannotConnect(Exception):
@@ -35,9 +47,9 @@ class Credentials:
 
 
 def connect(company: Company, given: Credentials, *, user: User) -> ProcoreIntegration:
-    """Check the credentials with Procore, then keep them and make the webhooks. Raises CannotConnect.
+    """Check the service account with Procore, then keep it. Raises CannotConnect.
 
-    Nothing is stored when Procore does not accept them.
+    Nothing is stored when Procore does not accept it.
     """
     trial = ProcoreIntegration(
         company=company,
@@ -47,145 +59,164 @@ def connect(company: Company, given: Credentials, *, user: User) -> ProcoreInteg
         client_secret=given.client_secret,
     )
     try:
-        procore = Procore(trial, "connect")
-        me = procore.me()
-        names = {found.get("id"): reading.text(found.get("name")) for found in procore.companies()}
+        tokens.access_token(trial)
     except ProcoreError as exc:
         raise CannotConnect(str(exc)) from exc
-    if given.procore_company_id not in names:
-        raise CannotConnect("This service account cannot see the Procore company with that id. Check the company id.")
-    row = _row(trial)
-    row.client_id, row.client_secret = given.client_id, given.client_secret
-    row.access_token, row.access_expires_at = "", None  # the old one belongs to the old credentials
-    row.own_user_id = me["id"] if isinstance(me.get("id"), int) else None
-    row.procore_company_name = names[given.procore_company_id][:255]
-    _keep(row, user)
-    check(row)
+    found = _seen(trial)
+    own = {"client_id": given.client_id, "client_secret": given.client_secret, "refresh_token": ""}
+    return _keep(trial, found | own, None, user)
+
+
+# --- with a Procore user -------------------------------------------------------------------------------------------
+def begin(company: Company, procore_company_id: int, *, user: User, session_key: str) -> str:
+    """Where to send the browser to sign in at Procore."""
+    state = secrets.token_urlsafe(32)
+    OAuthState.objects.filter(expires_at__lt=Now()).delete()
+    OAuthState.objects.create(
+        company=company,
+        user=user,
+        procore_company_id=procore_company_id,
+        state_sha256=_sha256(state),
+        session_sha256=_sha256(session_key),
+        expires_at=Now() + LIFETIME,
+    )
+    return tokens.authorize_url(state)
+
+
+def accept_state(state: str, *, user: User, session_key: str) -> OAuthState:
+    """What was begun with this state, which is used up. Raises CannotConnect for any that is not ours.
+
+    The person must still be an admin there: roles may have changed while the browser was at Procore.
+    """
+    with transaction.atomic():
+        row = (
+            OAuthState.objects.select_for_update()
+            .filter(state_sha256=_sha256(state), user=user, session_sha256=_sha256(session_key), expires_at__gt=Now())
+            .select_related("company")
+            .first()
+        )
+        if row is not None:
+            OAuthState.objects.filter(pk=row.pk).delete()
+    if row is None:
+        log.warning("an answer of Procore's sign-in was refused", user=user.pk)
+        raise CannotConnect(INVALID)
+    if not Membership.objects.filter(company=row.company, user=user, role=Role.ADMIN).exists():
+        raise CannotConnect("You are no longer an admin of this company. Nothing was changed.")
     return row
 
 
-def check(integration: ProcoreIntegration) -> None:
-    """Read the projects and put a webhook into each; what does not work is written on the project."""
+def finish(begun: OAuthState, *, user: User, code: str) -> ProcoreIntegration:
+    """Exchange the code, make sure that the person sees the company, and keep the connection. Raises CannotConnect."""
+    trial = ProcoreIntegration(
+        company=begun.company,
+        environment=settings.PROCORE_CLIENT_ENVIRONMENT,
+        procore_company_id=begun.procore_company_id,
+        grant=ProcoreIntegration.Grant.USER,
+    )
     try:
-        procore = Procore(integration, "check")
-        _remember_projects(integration, procore)
+        pair = tokens.exchange(trial, code)
+    except tokens.CodeRefused as exc:
+        raise CannotConnect(INVALID) from exc
     except ProcoreError as exc:
-        _checked(integration, str(exc))
-        return
-    projects = list(ProcoreProject.objects.filter(integration=integration).order_by("id"))
-    problems = [project for project in projects if not _hooked(integration, procore, project)]
-    if problems:
-        _checked(integration, f"{len(problems)} of {len(projects)} projects have no webhook: {problems[0].problem}")
-    else:
-        _checked(integration, "")
+        raise CannotConnect(f"{exc} Nothing was changed. Start again.") from exc
+    trial.access_token = pair.access_token
+    try:
+        return _keep(trial, _seen(trial) | {"client_id": "", "client_secret": ""}, pair, user)
+    except CannotConnect:
+        tokens.give_back(trial, pair)
+        raise
 
 
-def disconnect(integration: ProcoreIntegration, *, user: User) -> None:
-    """Stop taking invoices from Procore; the switch goes off, what was imported stays and keeps syncing."""
-    mirroring.set_to(integration, False, user=user)
-    with transaction.atomic():
-        ProcoreIntegration.objects.filter(pk=integration.pk).update(
-            state=ProcoreIntegration.State.DISCONNECTED, access_token="", access_expires_at=None
-        )
-        auditing.record(integration.company_id, "procore.disconnected", integration, "Procore disconnected", user=user)
+# --- what both have in common --------------------------------------------------------------------------------------
+def _seen(trial: ProcoreIntegration) -> dict[str, Any]:
+    """Whom Procore takes us for, and the company's name, with the trial's sign-in. Raises CannotConnect."""
+    is_user = trial.grant == ProcoreIntegration.Grant.USER
+    who = "This Procore user cannot" if is_user else "These credentials cannot"
+    wrong = CannotConnect(
+        f"{who} see the Procore company {trial.procore_company_id}. Check the company ID, and that the inBuild app is "
+        "installed in that company (Company Admin, App Management)."
+    )
+    try:
+        procore = Procore(trial, "connect")
+        me = procore.me()
+        names = {found.get("id"): str(found.get("name") or "") for found in procore.companies()}
+    except (Forbidden, SignInRefused) as exc:
+        raise wrong from exc
+    except ProcoreError as exc:
+        raise CannotConnect(str(exc)) from exc
+    if trial.procore_company_id not in names:
+        raise wrong
+    return steps.own_user(me) | {"procore_company_name": names[trial.procore_company_id][:255]}
 
 
-def _row(trial: ProcoreIntegration) -> ProcoreIntegration:
-    """The row of an earlier connection to the same Procore company, else a new one."""
-    found = ProcoreIntegration.objects.filter(
-        company=trial.company, environment=trial.environment, procore_company_id=trial.procore_company_id
-    ).first()
-    return found or trial
-
-
-def _keep(row: ProcoreIntegration, user: User) -> None:
-    row.state = ProcoreIntegration.State.CONNECTED
-    if not row.hook_secret:
-        row.hook_secret = secrets.token_urlsafe(32)
-        row.hook_secret_sha256 = secret_sha256(authorization(row).encode())
+def _keep(
+    trial: ProcoreIntegration, facts: Mapping[str, Any], pair: tokens.Pair | None, user: User
+) -> ProcoreIntegration:
+    """On the row of an earlier connection to the same Procore company, else on a new one."""
+    same: dict[str, Any] = {
+        "company": trial.company,
+        "environment": trial.environment,
+        "procore_company_id": trial.procore_company_id,
+    }
     try:
         with transaction.atomic():
-            row.save()
+            row, _ = ProcoreIntegration.objects.get_or_create(**same)
+            row = ProcoreIntegration.objects.select_for_update().get(pk=row.pk)
+            rows = ProcoreIntegration.objects.filter(pk=row.pk)
+            secret = {} if row.hook_secret else hooks.new_secret()
+            # The attempt rises, so that a look under way with the sign-in before writes nothing more.
+            rows.update(
+                **facts,
+                **secret,
+                grant=trial.grant,
+                state=ProcoreIntegration.State.CONNECTED,
+                access_token="",  # the old one belongs to the old credentials
+                access_expires_at=None,
+                token_generation=F("token_generation") + 1,
+                refreshing_until=None,
+                **_looked_at_soon(),
+            )
+            if pair is not None:
+                tokens.store(row, pair)
+            row.refresh_from_db()
             auditing.record(
                 row.company_id, "procore.connected", row, f"Connected {row.procore_company_name}", user=user
             )
+            ring(CHECK_DUE, row.company_id)
     except IntegrityError as exc:
-        other = ProcoreIntegration.active(row.company_id)
-        if other and other.pk != row.pk:
+        other = ProcoreIntegration.active(trial.company_id)
+        if other and (other.environment, other.procore_company_id) != (trial.environment, trial.procore_company_id):
             raise CannotConnect(f"Disconnect {other} first: one Procore company at a time.") from exc
         raise CannotConnect("This Procore company is already connected to another company in inBuild.") from exc
+    return row
 
 
-def authorization(integration: ProcoreIntegration) -> str:
-    """The value Procore sends with every delivery, letter for letter."""
-    return f"Bearer {integration.hook_secret}"
+def disconnect(integration: ProcoreIntegration, *, user: User) -> None:
+    """Stop taking invoices from Procore; the switch goes off, what was imported stays and keeps syncing.
 
-
-def _remember_projects(integration: ProcoreIntegration, procore: Procore) -> None:
-    rows = [
-        ProcoreProject(
-            company_id=integration.company_id,
-            integration=integration,
-            procore_id=found["id"],
-            name=reading.text(found.get("name"))[:255],
-            number=reading.text(found.get("project_number"))[:60],
+    Our hooks are removed and the sign-in is given back in the background (`leaving.py`).
+    """
+    mirroring.set_to(integration, False, user=user)
+    with transaction.atomic():
+        ProcoreIntegration.objects.filter(pk=integration.pk).update(
+            state=ProcoreIntegration.State.DISCONNECTED, **_looked_at_soon()
         )
-        for found in procore.projects()
-        if isinstance(found.get("id"), int)
-    ]
-    ProcoreProject.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["integration", "procore_id"], update_fields=["name", "number"]
-    )
+        auditing.record(integration.company_id, "procore.disconnected", integration, "Procore disconnected", user=user)
+        ring(CHECK_DUE, integration.company_id)
 
 
-def _hooked(integration: ProcoreIntegration, procore: Procore, project: ProcoreProject) -> bool:
-    try:
-        project.hook_id, project.problem = _ensure_hook(integration, procore, project.procore_id), ""
-    except ProcoreError as exc:
-        project.problem = str(exc)[:300]
-    ProcoreProject.objects.filter(pk=project.pk).update(hook_id=project.hook_id, problem=project.problem, next_at=Now())
-    return not project.problem
-
-
-def _ensure_hook(integration: ProcoreIntegration, procore: Procore, project_id: int) -> str:
-    """Our hook in this project: made if missing, switched on and given our secret if there. Returns its id."""
-    resource = _resource_name(procore, project_id)
-    body = {
-        "payload_version": PAYLOAD_VERSION,
-        "namespace": NAMESPACE,
-        "destination_url": f"{settings.PUBLIC_URL}/hooks/procore/{integration.hook_key}/",
-        "destination_headers": {"Authorization": authorization(integration)},
+def _looked_at_soon() -> dict[str, Any]:
+    """Due now, from the beginning, and out of the hands of whoever was at it."""
+    return {
+        "attempt": F("attempt") + 1,
+        "failures": 0,
+        "next_at": Now(),
+        "lease_until": None,
+        "check_started_at": None,
+        "check_result": "",
+        "steps": [],
     }
-    ours = [
-        hook for hook in procore.hooks(project_id, NAMESPACE) if hook.get("destination_url") == body["destination_url"]
-    ]
-    if ours:
-        hook_id = str(ours[0]["id"])
-        procore.update_hook(project_id, hook_id, body | {"status": "active"})
-    else:
-        hook_id = str(procore.create_hook(project_id, body)["id"])
-    there = {
-        (str(trigger.get("resource_name")).lower(), str(trigger.get("event_type")).lower())
-        for trigger in procore.triggers(project_id, hook_id)
-    }
-    for event in EVENTS:
-        if (resource.lower(), event) not in there:
-            procore.create_trigger(project_id, hook_id, {"resource_name": resource, "event_type": event})
-    return hook_id
 
 
-def _resource_name(procore: Procore, project_id: int) -> str:
-    """Procore's own spelling of the resource, from its catalogue; the name for v4.0 is not documented."""
-    for row in procore.webhook_resources(project_id, PAYLOAD_VERSION):
-        name = str(row.get("name") or "")
-        if name.lower() == reading.SUBCONTRACTOR_INVOICES:
-            return name
-    raise ProcoreError(
-        "Procore's list of webhook resources has no Draw Requests, so changes cannot be announced to inBuild."
-    )
-
-
-def _checked(integration: ProcoreIntegration, problem: str) -> None:
-    integration.check_result = problem[:500]
-    ProcoreIntegration.objects.filter(pk=integration.pk).update(checked_at=Now(), check_result=problem[:500])
-    integration.refresh_from_db()
+def _sha256(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 
 from companies import access
@@ -12,8 +13,8 @@ from companies.auditing import Happening
 from companies.models import Membership
 from inbuild.queue import database_now
 from invoices.models import Invoice
-from procore_sync import following, gates, mirroring, reviewing, sending
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, SentInvoice, WebhookDelivery
+from procore_sync import following, gates, mirroring, reviewing, sending, steps
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice, WebhookDelivery
 
 WHY_PAGE = "/procore/why/"
 SHOWN = 20
@@ -22,6 +23,11 @@ PERIODS_SHOWN = 10
 PERIODS = 50
 # These come once they are approved, or never were meant to come.
 NO_NEWS = ("status", "kind", "created_in_procore")
+STEP_WORDS = {
+    "ok": {"word": "OK", "colour": "ok"},
+    "warn": {"word": "Look at this", "colour": "warn"},
+    "bad": {"word": "Problem", "colour": "bad"},
+}
 
 
 def not_imported(integration: ProcoreIntegration) -> list[ProcoreInvoice]:
@@ -55,6 +61,42 @@ def how_long(stretch: timedelta) -> str:
 def unreadable(integration: ProcoreIntegration) -> list[WebhookDelivery]:
     rows = WebhookDelivery.objects.filter(integration=integration, outcome=WebhookDelivery.Outcome.DEAD)
     return list(rows.order_by("-pk")[:SHOWN])
+
+
+def check(integration: ProcoreIntegration) -> dict[str, Any]:
+    """How the last look at the connection went, or how far the one under way is."""
+    rows = integration.projects.filter(is_open=True)
+    begun = integration.check_started_at
+    return {
+        "check_steps": [
+            {**step, "label": steps.LABELS[step["name"]], "status": STEP_WORDS[step["state"]]}
+            for step in steps.in_order(integration.steps)
+        ],
+        "looked_at": rows.filter(checked_at__gte=begun).count() if begun else None,
+        "to_look_at": rows.count() if begun else None,
+    }
+
+
+def connection(integration: ProcoreIntegration) -> dict[str, Any]:
+    """Its projects, those with a problem first and at full length; and how far a change of the secret is."""
+    rows = list(ProcoreProject.objects.filter(company_id=integration.company_id, integration=integration))
+    rows.sort(key=lambda project: (project.number, project.name, project.pk))
+    is_open = [project for project in rows if project.is_open]
+    troubled = [project for project in is_open if project.problem or project.hook_problem]
+    fine = [project for project in is_open if not (project.problem or project.hook_problem)]
+    room = max(SHOWN - len(troubled), 0) if len(is_open) > SHOWN else len(fine)
+    return {
+        "projects": [*troubled, *fine[:room]],
+        "more_projects": fine[room:],
+        "closed_projects": [project for project in rows if not project.is_open],
+        "environment": settings.PROCORE_ENVIRONMENTS.get(integration.environment, {}).get("label", ""),
+        "secret_missing": len([project for project in rows if _is_behind(project, integration)]),
+        "all_well": steps.ALL_WELL,
+    }
+
+
+def _is_behind(project: ProcoreProject, integration: ProcoreIntegration) -> bool:
+    return bool(project.hook_id) and project.hook_secret_sha256 != integration.hook_secret_sha256
 
 
 def happenings(invoice: Invoice) -> list[Happening]:

@@ -33,6 +33,9 @@ def sweep(project: ProcoreProject) -> int:
     The cursor is the latest change Procore has told of, by Procore's own clock, and it moves only when the whole list
     was read and its hints are committed. When it is due, everything is compared as well.
     """
+    if not project.is_open:
+        mine(project).update(next_at=None, lease_until=None)
+        return 0
     if project.integration.state != project.integration.State.CONNECTED:
         _finish(project)
         return 0

@@ -14,8 +14,8 @@ from django.db.models.functions import Least, Now
 
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
-from procore_sync import absorbing, importing, sending, sweeping
-from procore_sync.bells import IMPORT_DUE, SEND_DUE, SWEEP_DUE
+from procore_sync import absorbing, importing, keeping, leaving, sending, sweeping
+from procore_sync.bells import CHECK_DUE, IMPORT_DUE, SEND_DUE, SWEEP_DUE
 from procore_sync.client import pacer
 from procore_sync.models import Moved, ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice, WebhookDelivery
 
@@ -47,6 +47,41 @@ def sweep_due(*, company_id: int, **_: object) -> None:
         work_one=lambda: _sweep_one(company_id),
         anything_due=lambda: queue.due(ProcoreProject, company_id).exists(),
     )
+
+
+@shared_task(name=CHECK_DUE)
+def check_due(*, company_id: int, **_: object) -> None:
+    """Look at one company's connection: sign-in, projects, hooks, permissions."""
+    queue.drain(
+        CHECK_DUE,
+        company_id,
+        work_one=lambda: _check_one(company_id),
+        anything_due=lambda: queue.due(ProcoreIntegration, company_id).exists(),
+    )
+
+
+def _check_one(company_id: int) -> bool:
+    taken = queue.take_due(ProcoreIntegration, company_id, lease=_lease())
+    if not taken:
+        return False
+    integration = taken[0]
+    try:
+        (keeping.check if integration.is_active else leaving.leave)(integration)
+    except importing.Taken:
+        log.info("a check went on elsewhere", integration=integration.pk)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("a check was parked", integration=integration.pk, reference=reference)
+        queue.mine(integration).update(
+            next_at=Now() + queue.backoff(integration.failures),
+            lease_until=None,
+            failures=Least(F("failures") + 1, 1000),
+            check_started_at=None,
+            check_result=f"Something failed on our side while looking at the connection. Reference {reference}.",
+        )
+    return True
 
 
 def _sweep_one(company_id: int) -> bool:
@@ -104,6 +139,7 @@ def _send_one(company_id: int) -> bool:
 @shared_task(name="procore_sync.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company with due work: what makes a lost message cost only time."""
+    queue.ring_for_due(CHECK_DUE, ProcoreIntegration)
     queue.ring_for_due(SWEEP_DUE, ProcoreProject)
     queue.ring_for_due(IMPORT_DUE, WebhookDelivery)
     queue.ring_for_due(IMPORT_DUE, ProcoreInvoice)

@@ -1,12 +1,16 @@
 from django.urls import path
 
-from procore_sync.views import review, sending, settings
+from procore_sync.views import oauth, review, sending, settings
 
 app_name = "procore_sync"
 urlpatterns = [
     path("", settings.settings_page, name="settings"),
     path("connect/", settings.connect, name="connect"),
+    path("user/", oauth.authorize, name="authorize"),
+    path("callback/", oauth.callback, name="callback"),
     path("check/", settings.check, name="check"),
+    path("check/progress/", settings.progress, name="progress"),
+    path("secret/", settings.rotate_secret, name="rotate_secret"),
     path("invoices/<int:pk>/check/", settings.check_invoice, name="check_invoice"),
     path("disconnect/", settings.disconnect, name="disconnect"),
     path("switch/", settings.switch, name="switch"),

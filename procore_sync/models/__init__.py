@@ -7,6 +7,7 @@ from procore_sync.models.integration import (
     WebhookDelivery,
     secret_sha256,
 )
+from procore_sync.models.oauth_state import OAuthState
 from procore_sync.models.procore_invoice import Backfill, ProcoreAttachment, ProcoreInvoice
 from procore_sync.models.sent_invoice import Moved, SentInvoice
 
@@ -14,6 +15,7 @@ __all__ = [
     "Backfill",
     "MirroringPeriod",
     "Moved",
+    "OAuthState",
     "ProcoreAttachment",
     "ProcoreIntegration",
     "ProcoreInvoice",

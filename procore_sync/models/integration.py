@@ -15,7 +15,7 @@ from companies import auditing
 from companies.models import Company, User
 from inbuild.fields import EncryptedTextField
 from inbuild.queue import WorkRow, ring
-from procore_sync.bells import IMPORT_DUE, SWEEP_DUE
+from procore_sync.bells import CHECK_DUE, IMPORT_DUE, SWEEP_DUE
 
 
 def secret_sha256(secret: bytes) -> str:
@@ -62,6 +62,7 @@ class ProcoreIntegration(WorkRow):
     approved_as_noted_counts = models.BooleanField(default=True)
     sends_invoices = models.BooleanField(default=False, help_text="May inBuild's own invoices be sent to Procore?")
     state = models.CharField(max_length=20, choices=State.choices, default=State.DISCONNECTED)
+    check_started_at = models.DateTimeField(null=True, help_text="Of the check that is going on.")
     checked_at = models.DateTimeField(null=True)
     check_result = models.CharField(max_length=500, blank=True)
     steps = models.JSONField(default=list, help_text="How each step of the last check ended.")
@@ -110,6 +111,25 @@ class ProcoreIntegration(WorkRow):
         previous = hmac.compare_digest(digest, self.previous_hook_secret_sha256 or "-" * 64)
         until = self.previous_hook_secret_until
         return current or (previous and (until is None or timezone.now() < until))
+
+    @property
+    def is_being_checked(self) -> bool:
+        """Under way, or asked for and about to begin."""
+        return self.next_at is not None and self.next_at <= timezone.now()
+
+    def check_soon(self) -> None:
+        """Look at the connection, its projects and hooks as soon as possible, not only once a day."""
+        ProcoreIntegration.objects.filter(pk=self.pk).update(next_at=Now())
+        ring(CHECK_DUE, self.company_id)
+
+    def works_again(self) -> None:
+        """Procore accepts our sign-in again without anybody having entered anything: the app was given back to us."""
+        with transaction.atomic():
+            rows = ProcoreIntegration.objects.filter(pk=self.pk, state=self.State.NEEDS_RECONNECT)
+            if rows.update(state=self.State.CONNECTED):
+                self.state = self.State.CONNECTED
+                words = "Procore accepts inBuild's sign-in again."
+                auditing.record(self.company_id, "procore.works_again", self, words, job="check")
 
     def needs_reconnect(self, words: str) -> None:
         """Procore no longer accepts our sign-in; said once, not per invoice."""
@@ -167,7 +187,9 @@ class ProcoreProject(WorkRow):
     is_open = models.BooleanField(default=True, help_text="Procore lists it among our active projects.")
     hook_id = models.CharField(max_length=60, blank=True)
     hook_secret_sha256 = models.CharField(max_length=64, blank=True, help_text="Which secret its hook was given.")
-    problem = models.CharField(max_length=300, blank=True)
+    hook_problem = models.CharField(max_length=300, blank=True)
+    problem = models.CharField(max_length=300, blank=True, help_text="Of reading it.")
+    checked_at = models.DateTimeField(null=True, help_text="When its hook and our permission were last looked at.")
     direct_costs_problem = models.CharField(max_length=300, blank=True, help_text="The tool may just be switched off.")
     last_delivery_at = models.DateTimeField(null=True)
     swept_until = models.DateTimeField(null=True, help_text="Procore's time of the latest change a sweep has seen.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,15 +13,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounting.models import Integration
 from companies import access
-from procore_sync import connecting, importing, mirroring, presenting, previewing, reviewing
-from procore_sync.forms import ConnectionForm
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
+from procore_sync import connecting, hooks, importing, mirroring, presenting, previewing, reviewing, tokens
+from procore_sync.forms import ConnectionForm, UserForm
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice
 
 
 @require_safe
 @access.admin_writes
 def settings_page(request: access.MemberRequest) -> HttpResponse:
-    return _page(request, ConnectionForm())
+    return page(request)
 
 
 @require_POST
@@ -28,12 +29,12 @@ def settings_page(request: access.MemberRequest) -> HttpResponse:
 def connect(request: access.MemberRequest) -> HttpResponse:
     form = ConnectionForm(request.POST)
     if not form.is_valid():
-        return _page(request, form, status=422)
+        return page(request, form, status=422)
     try:
         integration = connecting.connect(request.membership.company, form.credentials(), user=request.user)
     except connecting.CannotConnect as exc:
         form.add_error(None, str(exc))
-        return _page(request, form, status=422)
+        return page(request, form, status=422)
     messages.success(request, f"Connected to {integration.procore_company_name}.")
     return redirect("procore_sync:settings")
 
@@ -41,13 +42,34 @@ def connect(request: access.MemberRequest) -> HttpResponse:
 @require_POST
 @access.admin_writes
 def check(request: access.MemberRequest) -> HttpResponse:
-    """*Test connection*."""
+    """*Test connection*: goes on in the background; the page shows how far it is."""
+    _active_or_404(request).check_soon()
+    return redirect("procore_sync:settings")
+
+
+@require_safe
+@access.admin_writes
+def progress(request: access.MemberRequest) -> HttpResponse:
+    """How far the test is; once it is over, the whole card."""
     integration = _active_or_404(request)
-    connecting.check(integration)
-    if integration.check_result:
-        messages.error(request, integration.check_result)
+    if integration.is_being_checked:
+        return render(
+            request, "procore_sync/_check.html", {"integration": integration, **presenting.check(integration)}
+        )
+    response = render(request, "procore_sync/_connection_card.html", _connection(request, integration))
+    response["HX-Retarget"], response["HX-Reswap"] = "#connection", "outerHTML"
+    return response
+
+
+@require_POST
+@access.admin_writes
+def rotate_secret(request: access.MemberRequest) -> HttpResponse:
+    try:
+        hooks.rotate(_active_or_404(request), user=request.user)
+    except hooks.CannotRotate as exc:
+        messages.error(request, str(exc))
     else:
-        messages.success(request, "Procore answers, and every project has its webhook.")
+        messages.success(request, "Each webhook is given a new secret now. No message from Procore is lost meanwhile.")
     return redirect("procore_sync:settings")
 
 
@@ -87,7 +109,7 @@ def switch(request: access.MemberRequest) -> HttpResponse:
         return render(request, "procore_sync/_quickbooks_sync.html", context, status=409 if refusal else 200)
     if refusal:
         messages.error(request, refusal)
-        return _page(request, ConnectionForm(), status=409)
+        return page(request, status=409)
     return redirect("procore_sync:settings")
 
 
@@ -103,17 +125,18 @@ def approved_as_noted(request: access.MemberRequest) -> HttpResponse:
     return redirect(reverse("procore_sync:settings") + "#quickbooks-sync")
 
 
-def _page(request: access.MemberRequest, form: ConnectionForm, status: int = 200) -> HttpResponse:
+def page(
+    request: access.MemberRequest,
+    form: ConnectionForm | None = None,
+    *,
+    user_form: UserForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
     integration = ProcoreIntegration.active(request.membership.company)
-    context: dict[str, Any] = {
-        "form": form,
-        "integration": integration,
-        "to_review": reviewing.banners(integration),
-    }
+    context = _connection(request, integration, form, user_form)
+    context["to_review"] = reviewing.banners(integration)
     if integration:
-        projects = ProcoreProject.objects.filter(company=request.membership.company, integration=integration)
         context |= {
-            "projects": projects.order_by("number", "name"),
             "not_imported": presenting.not_imported(integration),
             "why_page": presenting.WHY_PAGE,
             "unreadable": presenting.unreadable(integration),
@@ -121,6 +144,24 @@ def _page(request: access.MemberRequest, form: ConnectionForm, status: int = 200
             "can_change": request.membership.is_admin,
         } | _section(request, integration)
     return render(request, "procore_sync/settings.html", context, status=status)
+
+
+def _connection(
+    request: access.MemberRequest,
+    integration: ProcoreIntegration | None,
+    form: ConnectionForm | None = None,
+    user_form: UserForm | None = None,
+) -> dict[str, Any]:
+    """What the Connection card shows."""
+    context: dict[str, Any] = {
+        "integration": integration,
+        "form": form or ConnectionForm(),
+        "user_form": (user_form or UserForm()) if tokens.offers_user_grant() else None,
+        "user_environment": settings.PROCORE_ENVIRONMENTS[settings.PROCORE_CLIENT_ENVIRONMENT]["label"],
+    }
+    if integration:
+        context |= presenting.check(integration) | presenting.connection(integration)
+    return context
 
 
 def _section(request: access.MemberRequest, integration: ProcoreIntegration) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from companies.models import Company, User
 from procore_sync import connecting as procore_connecting
 from procore_sync.models import ProcoreIntegration
 from qbo import connecting as qbo_connecting
-from tests.support import emulated
+from tests.support import emulated, work
 
 
 def consent(authorize_url: str, realm: str = emulated.REALM, decision: str = "connect") -> dict[str, str]:
@@ -53,5 +53,31 @@ def procore(
     procore_company_id: int = emulated.COMPANY_ID,
     client: tuple[str, str] = (emulated.CLIENT_ID, emulated.CLIENT_SECRET),
 ) -> ProcoreIntegration:
+    """With a service account; the connection has been looked at once, so that all hooks are there."""
     given = procore_connecting.Credentials("custom", procore_company_id, *client)
-    return procore_connecting.connect(company, given, user=user)
+    integration = procore_connecting.connect(company, given, user=user)
+    work.check(integration)
+    return integration
+
+
+def procore_consent(authorize_url: str, person: int, decision: str = "allow") -> dict[str, str]:
+    """Press Allow as this person on Procore's page; returns what Procore sends back with the browser."""
+    form = dict(parse_qsl(urlsplit(authorize_url).query)) | {"decision": decision, "user_id": str(person)}
+    answer = requests.post(authorize_url.split("?")[0], data=form, allow_redirects=False, timeout=10)
+    return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+
+
+def procore_person(emulator: emulated.ProcoreEmulator) -> int:
+    """Somebody of the general contractor's staff."""
+    people = emulator.get("objects/user", company_id=emulated.COMPANY_ID)
+    return int(next(person["id"] for person in people if person["kind"] == "staff"))
+
+
+def procore_as_user(emulator: emulated.ProcoreEmulator, company: Company, user: User) -> ProcoreIntegration:
+    """With a Procore user; looked at once."""
+    url = procore_connecting.begin(company, emulated.COMPANY_ID, user=user, session_key="session")
+    back = procore_consent(url, procore_person(emulator))
+    begun = procore_connecting.accept_state(back["state"], user=user, session_key="session")
+    integration = procore_connecting.finish(begun, user=user, code=back["code"])
+    work.check(integration)
+    return integration

@@ -10,7 +10,8 @@ from django.conf import settings
 from accounting.tasks import post_due
 from companies.models import Company
 from inbuild import pacing
-from procore_sync.tasks import import_due, send_due
+from procore_sync.models import ProcoreIntegration
+from procore_sync.tasks import check_due, import_due, send_due
 
 
 def drain(company: Company, turns: int = 20) -> None:
@@ -27,6 +28,16 @@ def forget_pacing() -> None:
     for key in client.scan_iter("pace:*"):
         client.delete(key)
     pacing._alone.clear()
+
+
+def check(integration: ProcoreIntegration) -> None:
+    """Look at the connection, stretch after stretch, as long as something is due."""
+    for _ in range(20):
+        check_due(company_id=integration.company_id)
+        integration.refresh_from_db()
+        if not integration.is_being_checked:
+            return
+    raise AssertionError("The connection is still being looked at.")
 
 
 def no_bell(monkeypatch: Any) -> None:
