@@ -105,8 +105,6 @@ def _look_at_projects(integration: ProcoreIntegration, procore: Procore) -> bool
     """As many as a stretch allows; True when none is left. One that fails does not stop the others."""
     until, silent, catalogues = time.monotonic() + STRETCH_SECONDS, 0, _Catalogues(integration, procore)
     while (project := _next(integration)) is not None:
-        if time.monotonic() > until:
-            return False
         still_ours(integration)
         facts: dict[str, Any] = {"hook_problem": ""}
         try:
@@ -125,6 +123,8 @@ def _look_at_projects(integration: ProcoreIntegration, procore: Procore) -> bool
         ProcoreProject.objects.filter(pk=project.pk).update(**facts, checked_at=Now())
         if "compare_due_at" in facts:
             ring(SWEEP_DUE, project.company_id)
+        if time.monotonic() > until:
+            return False
     return True
 
 
