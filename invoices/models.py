@@ -115,6 +115,9 @@ class Invoice(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     source = models.CharField(max_length=10, choices=Source.choices)
+    procore_environment = models.CharField(max_length=20, blank=True, help_text="Where that id is unique.")
+    procore_kind = models.CharField(max_length=30, blank=True)
+    procore_id = models.BigIntegerField(null=True, blank=True, help_text="Which original in Procore it mirrors.")
     vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="invoices")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
     number = models.CharField(max_length=120)
@@ -139,6 +142,11 @@ class Invoice(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["company", "id"], name="invoice_of_company"),
+            # Whatever else is lost: one original is one invoice, and so one bill.
+            models.UniqueConstraint(
+                fields=["company", "procore_environment", "procore_kind", "procore_id"],
+                name="invoice_once_per_procore_id",
+            ),
             models.CheckConstraint(condition=Q(source__in=["procore", "inbuild"]), name="invoice_source"),
             models.CheckConstraint(
                 condition=Q(state__in=["draft", "submitted", "approved", "cancelled"]), name="invoice_state"

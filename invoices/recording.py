@@ -42,6 +42,8 @@ class NewInvoice:
     lines: tuple[NewLine, ...]
     mismatch: str = ""
     procore_environment: str = ""
+    procore_kind: str = ""
+    procore_id: int | None = None
     vendor_procore_id: int | None = None
     project_name: str = ""
     project_number: str = ""
@@ -63,11 +65,33 @@ def record_from_procore(company: Company, new: NewInvoice, *, evidence: Sequence
         state=Invoice.State.APPROVED,
         vendor=_vendor_from_procore(company, new),
         project=_project_from_procore(company, new),
+        procore_environment=new.procore_environment,
+        procore_kind=new.procore_kind,
+        procore_id=new.procore_id,
     )
     sentence = f"Imported from Procore: {new.number} of {new.vendor_name}"
     after = {"evidence": list(evidence)}
     auditing.record(company, "invoice.imported", invoice, sentence, job="import", after=after)
     return invoice
+
+
+def mirror_of(company: Company, *, environment: str, kind: str, procore_id: int) -> Invoice | None:
+    """The invoice that mirrors this original in Procore, whether or not a record of the import is left."""
+    rows = Invoice.objects.filter(company=company, procore_environment=environment, procore_kind=kind)
+    return rows.select_related("vendor", "project", "company").filter(procore_id=procore_id).first()
+
+
+def is_same(invoice: Invoice, new: NewInvoice) -> bool:
+    """Does the invoice say what its original says now?"""
+    lines = [(line.description[:4000], line.gross, line.retainage) for line in new.lines]
+    return (
+        all(
+            getattr(invoice, name) == getattr(new, name)
+            for name in ("number", "invoice_date", "currency", "gross", "retainage", "amount_due", "mismatch")
+        )
+        and invoice.vendor.procore_id == new.vendor_procore_id
+        and list(invoice.lines.order_by("position").values_list("description", "gross", "retainage")) == lines
+    )
 
 
 def refresh_from_procore(invoice: Invoice, new: NewInvoice) -> None:

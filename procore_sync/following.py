@@ -113,6 +113,28 @@ def follow(row: ProcoreInvoice, invoice: Invoice, integration: ProcoreIntegratio
     return now != Invoice.SourceState.CHANGED or posting.is_in_books(invoice)
 
 
+def recognize(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> None:
+    """Link a row to the invoice that already mirrors its original, should the record of the import have been lost.
+
+    What was taken over at that time is lost with it, so the invoice itself tells whether the original changed since.
+    """
+    if row.invoice_id is None:
+        known = recording.mirror_of(
+            row.company, environment=integration.environment, kind=row.kind, procore_id=row.procore_id
+        )
+        if known is None:
+            return
+        row.remember(invoice=known, decision=ProcoreInvoice.Decision.IMPORTED, gate="", reason="")
+        auditing.record(
+            row.company_id, "procore_invoice.recognized", known, "Linked to its original in Procore again", job="import"
+        )
+    record, invoice = fetched.record, row.invoice
+    if row.fingerprint or invoice is None or record is None or not record.is_approved:
+        return
+    if recording.is_same(invoice, new_invoice(row, integration, fetched)):
+        row.remember(fingerprint=fetched.fingerprint, imported=row.snapshot)
+
+
 def keep_as_is(invoice: Invoice, *, user: User) -> None:
     """A person decides that the bill stays as it is although the original differs; a further change asks again.
 
@@ -185,6 +207,8 @@ def new_invoice(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: F
             for line in lines
         ),
         procore_environment=integration.environment,
+        procore_kind=row.kind,
+        procore_id=row.procore_id,
         project_procore_id=row.project_id,
         project_name=project.name if project else f"Procore project {row.project_id}",
         project_number=project.number if project else "",

@@ -99,6 +99,7 @@ def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
 def _act(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> timedelta | None:
     """Import, or follow what was imported or sent; says when to look again by itself, if at all."""
     sent = echo.find(row, fetched.record)
+    following.recognize(row, integration, fetched)
     if row.invoice is not None:
         return None if following.follow(row, row.invoice, integration, fetched) else WHILE_SENDING
     shut = _import_if_open(row, integration, fetched, sent)
