@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +52,27 @@ class Call:
 Recorder = Callable[[Call], None]
 
 
+_until: ContextVar[float | None] = ContextVar("until", default=None)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All calls of this block together end within `seconds`: for pages, before which a person waits."""
+    before = _until.get()
+    until = time.monotonic() + seconds
+    mark = _until.set(until if before is None else min(before, until))
+    try:
+        yield
+    finally:
+        _until.reset(mark)
+
+
+def seconds_left(at_most: float) -> float:
+    """How long a call made now may take, given what it may take by itself."""
+    until = _until.get()
+    return at_most if until is None else max(0.0, min(at_most, until - time.monotonic()))
+
+
 class Session(requests.Session):
     """A requests session bound to one recorder. No retries, no redirects, no cookies, nothing from the environment."""
 
@@ -70,14 +93,17 @@ class Session(requests.Session):
         """Send once. Raises NotSent, NoAnswer or InsideTransaction; any status is an answer."""
         if connection.in_atomic_block and not _is_test_wrapper():
             raise InsideTransaction(f"{request.method} {request.url} was called inside a transaction.")
-        started = time.monotonic()
-        kwargs.update(timeout=(CONNECT_SECONDS, self.deadline_seconds), stream=True, allow_redirects=False, proxies={})
+        started, allowed = time.monotonic(), seconds_left(self.deadline_seconds)
+        if allowed <= 0:
+            raise NotSent("no time left")
+        connecting = min(CONNECT_SECONDS, allowed)
+        kwargs.update(timeout=(connecting, allowed), stream=True, allow_redirects=False, proxies={})
         status, trace, error = None, "", ""
         try:
             response = super().send(request, **kwargs)
             self.cookies.clear()
             status, trace = response.status_code, _trace_id(response)
-            _read_all(response, started + self.deadline_seconds)
+            _read_all(response, started + allowed)
             return response
         except NoAnswer as exc:
             error = str(exc)

@@ -85,7 +85,7 @@ def decide(row: ProcoreInvoice, fetched: Fetched) -> None:
         if _is_older_than_known(fresh, fetched):
             _look_again_soon(fresh)
             return
-        _observe(fresh, integration, fetched)
+        fresh.remember(**observed(fresh, integration, fetched))
         next_look = _act(fresh, integration, fetched)
         faultpoint("import.before_commit")
         if fresh.wanted != row.wanted:
@@ -149,11 +149,11 @@ def _locked(integration_id: int) -> ProcoreIntegration:
     return found[0]
 
 
-def _observe(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> None:
+def observed(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetched) -> dict[str, Any]:
+    """What a reading makes known of an invoice; writes nothing."""
     now, record = database_now(), fetched.record
     if record is None:
-        row.remember(status="")
-        return
+        return {"status": ""}
     facts: dict[str, Any] = header_facts(record) | {
         "source_updated_at": record.updated_at,
         "snapshot": _snapshot(fetched),
@@ -162,7 +162,7 @@ def _observe(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fetc
         facts |= _approval_facts(row, integration, fetched, now)
     else:
         facts |= unapproved_facts(now)
-    row.remember(**facts)
+    return facts
 
 
 def header_facts(record: Record) -> dict[str, Any]:

@@ -62,11 +62,13 @@ class Online:
 
         try:
             rows = _calling(_integration(bill), f"bill:{bill.pk}", find)
+            return _shown(bill, rows[0]) if rows else None
         except Fault as fault:
             raise faults.of_read(fault) from fault
         except http.OutsideError as exc:
             raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
-        return _shown(bill, rows[0]) if rows else None
+        except (KeyError, TypeError, ValueError, ArithmeticError) as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, "QuickBooks' answer could not be read") from exc
 
     def refresh_lists(self, integration: Integration) -> None:
         """Accounts only, for now: what the posting settings offer. Raises NotSent or NeedsReconnect."""

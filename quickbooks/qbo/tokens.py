@@ -55,7 +55,7 @@ def _refreshed(integration: Integration, generation: int) -> str:
 
     A lease and not a row lock, because nothing may call out inside a transaction.
     """
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + http.seconds_left(PATIENCE_SECONDS)
     while time.monotonic() < until:
         token = _current(integration)
         if token.generation != generation:

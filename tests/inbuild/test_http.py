@@ -148,3 +148,15 @@ def test_no_call_inside_a_transaction(calls: list[http.Call]) -> None:
             ask(calls, url)
         assert ask(calls, url).status_code == 200
     assert len(calls) == 1
+
+
+@pytest.mark.django_db
+def test_several_calls_before_which_a_person_waits_share_one_time_limit(calls: list[http.Call]) -> None:
+    started = time.monotonic()
+    with server(lambda caller: time.sleep(20)) as url, http.within(1.0):
+        with pytest.raises(http.NoAnswer):
+            ask(calls, url, seconds=30)
+        with pytest.raises(http.NotSent, match="no time left"):
+            ask(calls, url, seconds=30)
+    assert time.monotonic() - started < 3
+    assert http.seconds_left(30) == 30

@@ -66,6 +66,8 @@ WITHOUT_IDS = {
     "procore_sync:review_imports",
     "procore_sync:review_preview",
     "procore_sync:review_count",
+    "procore:why",
+    "procore:compare",
     "accounting:integrations",
     "qbo:connect",
     "qbo:callback",
@@ -240,6 +242,10 @@ def test_lists_and_settings_show_only_ones_own(
         "/settings/procore/review/preview/",
         "/settings/procore/review/imports/",
         "/settings/accounting/",
+        "/procore/why/",
+        "/procore/why/?q=CANARY-OF",
+        "/procore/why/?kind=subcontractor_invoice&project=1&id=5",
+        f"/procore/why/?q=http://testserver/invoices/{theirs['invoice']}/",
     ):
         answer = client.get(address)
         assert answer.status_code == 200

@@ -1,0 +1,505 @@
+"""Why isn't it in QuickBooks? Judged by what the page says, with both emulators asked behind our tables' back."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounting.models import Bill, Integration
+from companies.models import AuditEvent, Company, OutsideCall, Role, User
+from invoices.models import Invoice
+from procore_sync import mirroring
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
+from tests.conftest import person
+from tests.support import connected, emulated, work
+from tests.support.emulated import IntuitEmulator, ProcoreEmulator
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    work.no_bell(monkeypatch)
+
+
+@pytest.fixture
+def switched_on(procore_integration: ProcoreIntegration, quickbooks: Integration, admin: User) -> ProcoreIntegration:
+    mirroring.set_to(procore_integration, True, user=admin)
+    return procore_integration
+
+
+@pytest.fixture
+def ask(as_user: Any, admin: User) -> Any:
+    """Asks as the admin, or as somebody else; gives the words of the answer's part of the page."""
+
+    def asked(text: str = "", *, user: User | None = None, status: int = 200, **given: Any) -> str:
+        answer = as_user(user or admin).get("/procore/why/", ({"q": text} if text else {}) | given)
+        assert answer.status_code == status, answer.content.decode()
+        return words(answer.content.decode())
+
+    return asked
+
+
+def words(page: str) -> str:
+    part = page.split('id="answer"', 1)[-1].split("<footer", 1)[0].split(">", 1)[-1]
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", part))).replace(" .", ".")
+
+
+def link(record: Mapping[str, Any], procore: ProcoreEmulator) -> str:
+    return (
+        f"{procore.url}/{record['project_id']}/project/commitments/work_order_contracts/"
+        f"{record['commitment_id']}/requisitions/{record['id']}"
+    )
+
+
+def made(procore: ProcoreEmulator, status: str = "under_review", **facts: Any) -> Mapping[str, Any]:
+    record = procore.create(status="under_review" if status == "approved" else status, **facts)
+    if status == "approved":
+        procore.approve(record["id"])
+    return next(each for each in procore.invoices() if each["id"] == record["id"])
+
+
+def heard_of(integration: ProcoreIntegration, record: Mapping[str, Any]) -> ProcoreInvoice:
+    row = ProcoreInvoice.hint(
+        integration, kind="subcontractor_invoice", procore_id=int(record["id"]), project_id=int(record["project_id"])
+    )
+    work.drain(integration.company)
+    row.refresh_from_db()
+    return row
+
+
+def posted(integration: ProcoreIntegration, procore: ProcoreEmulator) -> tuple[Mapping[str, Any], ProcoreInvoice, Bill]:
+    record = made(procore, "approved")
+    row = heard_of(integration, record)
+    bill = Bill.objects.get(invoice=row.invoice)
+    assert bill.state == "synced"
+    return record, row, bill
+
+
+def unsent(integration: ProcoreIntegration, procore: ProcoreEmulator) -> tuple[Mapping[str, Any], Bill]:
+    """Imported while QuickBooks was paused."""
+    Integration.objects.update(paused=True)
+    record = made(procore, "approved")
+    row = heard_of(integration, record)
+    Integration.objects.update(paused=False)
+    return record, Bill.objects.get(invoice=row.invoice)
+
+
+# --- behind our back -------------------------------------------------------------------------------------------------
+def test_a_deleted_row_and_a_deleted_bill_are_both_named(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, ask: Any
+) -> None:
+    record, row, bill = posted(switched_on, procore)
+    gone, _, gone_bill = posted(switched_on, procore)
+    unheard = made(procore, "approved")
+    row.delete()
+    intuit.delete(f"bills/{emulated.REALM}/{gone_bill.external_id}")
+
+    told = ask(link(unheard, procore))
+    assert "inBuild had no record of this invoice, although Procore shows it as Approved" in told
+    told = ask(record["invoice_number"])
+    assert "inBuild had no record of this invoice's original in Procore" in told
+    assert "no second bill is made" in told
+    told = ask(gone["invoice_number"])
+    assert f"Bill {gone_bill.external_number} is no longer in QuickBooks" in told
+    assert "It is not in QuickBooks." in told
+
+    work.drain(switched_on.company)
+    assert Invoice.objects.count() == 3
+    assert ProcoreInvoice.objects.get(procore_id=record["id"]).invoice == bill.invoice
+    assert sorted(each["doc_number"] for each in intuit.bills()) == sorted(
+        [record["invoice_number"], unheard["invoice_number"]]
+    )
+    assert "had no record" not in ask(link(unheard, procore))
+    assert "It is in QuickBooks." in ask(link(unheard, procore))
+
+
+def test_both_differences_of_one_invoice_stand_on_one_page(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, ask: Any
+) -> None:
+    record, row, bill = posted(switched_on, procore)
+    row.delete()
+    intuit.delete(f"bills/{emulated.REALM}/{bill.external_id}")
+    told = ask(link(record, procore))
+    assert "inBuild had no record of this invoice's original" in told
+    assert "is no longer in QuickBooks" in told
+
+
+def test_what_was_changed_by_hand_in_quickbooks_is_named(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, ask: Any
+) -> None:
+    record, _, bill = posted(switched_on, procore)
+    assert f"QuickBooks shows bill {bill.external_number}" in ask(record["invoice_number"])
+    there = f"bills/{emulated.REALM}/{bill.external_id}"
+    intuit.patch(there, {"DocNumber": "BY-HAND", "PrivateNote": "Paid twice?"})
+    told = ask(record["invoice_number"])
+    assert "now has the number BY-HAND in QuickBooks" in told
+    assert f"no longer carries inBuild's mark {bill.marker}" in told
+    Bill.objects.filter(pk=bill.pk).update(posted_total=1)
+    assert "inBuild posted 1.00: a difference of" in ask(record["invoice_number"])
+
+
+def test_what_changed_in_procore_unnoticed_is_named_and_taken_up(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, ask: Any
+) -> None:
+    record, row, _ = posted(switched_on, procore)
+    procore.set_status(record["id"], "under_review")
+    told = ask(record["invoice_number"])
+    assert "Procore now shows it as Under Review" in told
+    assert "It is in QuickBooks, but something changed since." in told
+    work.drain(switched_on.company)
+    row.refresh_from_db()
+    assert row.status == "under_review"
+    procore.delete(f"invoices/{record['id']}")
+    told = ask(record["invoice_number"])
+    assert "Procore no longer shows it" in told
+    work.drain(switched_on.company)
+    assert "it was deleted there" in ask(record["invoice_number"])
+
+
+def test_asking_changes_nothing_where_nothing_differs(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, ask: Any
+) -> None:
+    record, _, _ = posted(switched_on, procore)
+    draft = made(procore, "draft")
+    heard_of(switched_on, draft)
+    before = everything()
+    ask(record["invoice_number"])
+    ask(link(draft, procore))
+    ask("nothing like this")
+    assert everything() == before
+
+
+def everything() -> list[Any]:
+    return [
+        list(ProcoreInvoice.objects.order_by("pk").values()),
+        list(Invoice.objects.order_by("pk").values()),
+        list(Bill.objects.order_by("pk").values()),
+        list(ProcoreIntegration.objects.values()),
+        list(Integration.objects.values()),
+        list(ProcoreProject.objects.order_by("pk").values()),
+        AuditEvent.objects.count(),
+    ]
+
+
+# --- the gates -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("status", ["draft", "under_review"])
+def test_not_approved(status: str, switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any) -> None:
+    record = made(procore, status)
+    heard_of(switched_on, record)
+    told = ask(record["invoice_number"])
+    assert f"It is {status.replace('_', ' ').title()} in Procore and comes once it is approved." in told
+    assert "Open in Procore" in told
+    assert "Was it imported into inBuild? Not reached" in told
+
+
+def test_approved_before_the_switch(
+    procore_integration: ProcoreIntegration, quickbooks: Integration, procore: ProcoreEmulator, admin: User, ask: Any
+) -> None:
+    record = made(procore)
+    procore.approve(record["id"], at=(timezone.now() - timedelta(hours=1)).isoformat())
+    mirroring.set_to(procore_integration, True, user=admin)
+    heard_of(procore_integration, record)
+    told = ask(record["invoice_number"])
+    assert "when the switch was off" in told
+    assert "Import under Review" in told
+
+
+def test_switched_off_before_it_came(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, admin: User, accountant: User, ask: Any
+) -> None:
+    record = made(procore, "approved")
+    mirroring.set_to(switched_on, False, user=admin)
+    heard_of(switched_on, record)
+    assert "Turn the switch on" in ask(record["invoice_number"])
+    told = ask(record["invoice_number"], user=accountant)
+    assert "Turn the switch on" in told
+    assert "Only company admins can change this setting." in told
+
+
+def test_a_project_that_is_not_permitted(switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any) -> None:
+    record = made(procore, "approved")
+    procore.patch(f"clients/{emulated.CLIENT_ID}", {"permitted_projects": []})
+    try:
+        told = ask(link(record, procore))
+        assert "permitted projects" in told
+        assert "Open Procore to permit the project" in told
+        assert not ProcoreInvoice.objects.filter(procore_id=record["id"]).exists()
+    finally:
+        procore.patch(f"clients/{emulated.CLIENT_ID}", {"permitted_projects": None})
+
+
+def test_deleted_in_procore(switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any) -> None:
+    record = made(procore)
+    heard_of(switched_on, record)
+    procore.delete(f"invoices/{record['id']}")
+    told = ask(record["invoice_number"])
+    assert "it was deleted, or access is missing" in told
+    assert "Procore no longer shows it; inBuild last saw its version of" in told
+
+
+def test_made_by_inbuild(switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any) -> None:
+    record = made(procore, "approved")
+    created_by = next(each for each in procore.get("ledger")["invoices"] if each["id"] == record["id"])["created_by"]
+    ProcoreIntegration.objects.update(own_user_id=int(created_by["id"] if isinstance(created_by, dict) else created_by))
+    assert "It was created by inBuild" in ask(link(record, procore))
+
+
+def test_a_project_without_a_webhook(switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any) -> None:
+    record = made(procore)
+    ProcoreProject.objects.update(hook_id="")
+    assert "Procore does not announce changes of project" in ask(link(record, procore))
+
+
+def test_a_direct_cost_is_asked_for_by_number_and_an_expense_says_so(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any
+) -> None:
+    cost = procore.post(
+        "direct_costs", {"direct_cost_type": "expense", "status": "approved", "invoice_number": "EXP-77"}
+    )
+    assert not ProcoreInvoice.objects.filter(kind="direct_cost").exists()
+    told = ask("EXP-77")
+    assert "It is a direct cost of type expense" in told
+    told = ask(f"{procore.url}/{cost['project_id']}/project/direct_costs/{cost['id']}")
+    assert "It is a direct cost of type expense" in told
+
+
+# --- after the import ------------------------------------------------------------------------------------------------
+def test_quickbooks_paused_disconnected_and_needing_a_reconnect(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, accountant: User, ask: Any
+) -> None:
+    record, _ = unsent(switched_on, procore)
+    number = record["invoice_number"]
+    Integration.objects.update(paused=True)
+    told = ask(number)
+    assert "QuickBooks Sync is paused." in told
+    assert "Open settings" in told
+    Integration.objects.update(paused=False, state="needs_reconnect")
+    told = ask(number)
+    assert "no longer accepts inBuild's connection" in told
+    assert "Reconnect" in told
+    assert "Only company admins can change this setting." in ask(number, user=accountant)
+    Integration.objects.update(state="disconnected")
+    assert "No QuickBooks is connected." in ask(number)
+
+
+@pytest.mark.parametrize(
+    ("state", "problem", "detail", "sentence", "button"),
+    [
+        ("needs_mapping", "setup", {}, "Choose the accounts payable account", "Choose accounts"),
+        ("on_hold", "possible_duplicate", {"number": "A-1"}, "inBuild already has invoice A-1", "Sync anyway"),
+        ("failed", "refused", {"words": "No such tax"}, "QuickBooks refused the bill: No such tax", "Try again"),
+        ("checking", "no_answer", {}, "QuickBooks did not confirm this bill", "Check now"),
+        ("skipped", "", {}, "It was skipped", "Sync after all"),
+        ("ready", "", {}, "It goes to QuickBooks by itself", "by itself"),
+    ],
+)
+def test_every_state_of_a_bill_with_its_button(
+    state: str,
+    problem: str,
+    detail: dict[str, str],
+    sentence: str,
+    button: str,
+    switched_on: ProcoreIntegration,
+    procore: ProcoreEmulator,
+    viewer: User,
+    ask: Any,
+) -> None:
+    record, bill = unsent(switched_on, procore)
+    frozen = (
+        {"payload": b"x", "request_id": "r", "integration": Integration.objects.get()} if state == "checking" else {}
+    )
+    Bill.objects.filter(pk=bill.pk).update(state=state, problem=problem, problem_detail=detail, **frozen)
+    told = ask(record["invoice_number"])
+    assert sentence in told
+    assert button in told
+    if button not in ("Choose accounts", "by itself"):
+        assert "Viewers can look at invoices but not change them." in ask(record["invoice_number"], user=viewer)
+
+
+def test_in_quickbooks_with_all_evidence(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, ask: Any
+) -> None:
+    record, row, bill = posted(switched_on, procore)
+    for text in (
+        link(record, procore),
+        f"http://testserver/invoices/{bill.invoice.public_id}/",
+        f"{intuit.url}/app/bill?txnId={bill.external_id}",
+    ):
+        told = ask(text)
+        assert "It is in QuickBooks." in told
+        assert f"by {row.approved_by}, while the switch was on" in told
+        assert "CST" in told or "CDT" in told
+        assert f"QuickBooks ID {bill.external_id}" in told
+        assert "Not reached" not in told
+
+
+# --- when nobody can be asked ----------------------------------------------------------------------------------------
+def test_when_procore_is_silent_or_refuses_the_page_says_what_it_last_knew(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any
+) -> None:
+    record = made(procore)
+    heard_of(switched_on, record)
+    for fault in ("hang", "http_500", "http_429"):
+        procore.fault(fault, path="/rest/*")
+        started = time.monotonic()
+        told = ask(record["invoice_number"])
+        assert time.monotonic() - started < 10
+        assert "Procore could not be asked. What stands here is what inBuild knew on" in told
+        assert "Under Review" in told
+        procore.delete("faults")
+    ProcoreIntegration.objects.update(state="needs_reconnect")
+    told = ask(record["invoice_number"])
+    assert "Procore no longer accepts inBuild's sign-in" in told
+    assert "Reconnect Procore" in told
+
+
+def test_when_quickbooks_is_silent_or_refuses_the_page_says_what_it_last_knew(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, ask: Any, settings: Any
+) -> None:
+    settings.QBO_TIMEOUT_SECONDS = 60
+    record, _, _ = posted(switched_on, procore)
+    for fault, said in (("hang", "cannot be reached"), ("http_500", "cannot be reached"), ("http_429", "to slow down")):
+        intuit.fault(fault, path="/v3/*")
+        started = time.monotonic()
+        told = ask(record["invoice_number"])
+        assert time.monotonic() - started < 10
+        assert said in told
+        assert "inBuild last saw it there on" in told
+        intuit.delete("faults")
+    intuit.post("revoke", {"realm": emulated.REALM})
+    assert "no longer accepts inBuild's connection" in ask(record["invoice_number"])
+
+
+# --- searching -------------------------------------------------------------------------------------------------------
+def test_a_vendor_with_several_invoices_gives_a_list_to_choose_from(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, as_user: Any, admin: User, ask: Any
+) -> None:
+    record, _, _ = posted(switched_on, procore)
+    waiting = made(procore, commitment_id=record["commitment_id"])
+    heard_of(switched_on, waiting)
+    told = ask(record["vendor_name"])
+    assert "Which one do you mean?" in told
+    assert record["invoice_number"] in told
+    assert f"{waiting['invoice_number']}" in told
+    assert "Under Review, not imported" in told
+    page = as_user(admin).get("/procore/why/", {"q": record["vendor_name"]}).content.decode()
+    addresses = re.findall(r'href="(/procore/why/\?[^"]+)"', page)
+    assert len(addresses) == 2
+    for address in addresses:
+        answer = as_user(admin).get(html.unescape(address))
+        assert "From Procore to QuickBooks" in answer.content.decode()
+
+
+def test_the_invoices_tab_of_a_commitment_lists_what_procore_has_there(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any
+) -> None:
+    record = made(procore)
+    tab = (
+        f"{procore.url}/webclients/host/companies/{emulated.COMPANY_ID}/projects/{record['project_id']}/tools/contracts/"
+        f"commitments/work_order_contracts/{record['commitment_id']}/invoices"
+    )
+    told = ask(tab)
+    assert record["invoice_number"] in told
+
+
+def test_a_link_of_another_company_of_procores_is_said_so_and_nothing_is_fetched(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any
+) -> None:
+    record = made(procore)
+    before = calls()
+    told = ask(
+        f"{procore.url}/webclients/host/companies/{emulated.OTHER_COMPANY_ID}/projects/{record['project_id']}/tools/"
+        f"contracts/commitments/work_order_contracts/{record['commitment_id']}/invoices/{record['id']}"
+    )
+    assert f"another company in Procore (id {emulated.OTHER_COMPANY_ID})" in told
+    told = ask(link(record, procore).replace(procore.url, "https://app.procore.com"))
+    assert "another company in Procore" in told
+    assert calls() == before
+
+
+def calls() -> int:
+
+    return OutsideCall.objects.filter(provider="procore").count()
+
+
+def test_nothing_found_says_what_was_searched_and_offers_to_compare(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, admin: User, viewer: User, as_user: Any, ask: Any
+) -> None:
+    told = ask("NO-SUCH-NUMBER")
+    assert "Procore was asked for direct costs with this number in 6 of 6 projects, and has none." in told
+    assert "cannot be asked for a subcontractor invoice by its number" in told
+    assert "Compare with Procore now" in told
+    ProcoreProject.objects.update(compare_due_at=None)
+    assert as_user(viewer).post("/procore/why/compare/", {"q": "x"}).status_code == 403
+    assert not ProcoreProject.objects.exclude(compare_due_at=None).exists()
+    assert as_user(admin).post("/procore/why/compare/", {"q": "x"}).status_code == 302
+    assert not ProcoreProject.objects.filter(compare_due_at=None).exists()
+
+
+def test_odd_questions_are_answered(switched_on: ProcoreIntegration, procore: ProcoreEmulator, ask: Any) -> None:
+    ask("")
+    for text in ("\x00", "%", "' OR 1=1 --", "9" * 400, "https://", "https://[", "🏗", "x" * 5000):
+        ask(text)
+    for given in ({"invoice": "x"}, {"id": "x"}, {"id": "1", "project": "1", "kind": "x"}, {"id": "9" * 30}):
+        ask(status=404, **given)
+
+
+# --- people and companies --------------------------------------------------------------------------------------------
+def test_every_role_may_ask_and_a_stranger_may_not(
+    procore_integration: ProcoreIntegration, viewer: User, accountant: User, ask: Any, client: Any
+) -> None:
+    for user in (viewer, accountant):
+        assert "is neither Procore, QuickBooks nor inBuild" in ask("https://example.com/x", user=user)
+    assert client.get("/procore/why/").status_code == 302
+
+
+def test_one_person_may_ask_thirty_times_a_minute(company: Company, admin: User, viewer: User, as_user: Any) -> None:
+    client = as_user(admin)
+    for _ in range(30):
+        assert client.get("/procore/why/", {"q": "https://example.com/x"}).status_code == 200
+    answer = client.get("/procore/why/", {"q": "https://example.com/x"})
+    assert answer.status_code == 429
+    assert "please wait a minute" in words(answer.content.decode())
+    assert client.get("/procore/why/").status_code == 200
+    assert as_user(viewer).get("/procore/why/", {"q": "https://example.com/x"}).status_code == 200
+
+
+def test_companies_that_share_a_number_see_only_their_own(
+    switched_on: ProcoreIntegration,
+    procore: ProcoreEmulator,
+    intuit: IntuitEmulator,
+    other_company: Company,
+    ask: Any,
+) -> None:
+    record, row, bill = posted(switched_on, procore)
+    their_admin = person(other_company, "their-admin@ridgeline.example", Role.ADMIN)
+    theirs = connected.procore(
+        other_company,
+        their_admin,
+        emulated.OTHER_COMPANY_ID,
+        (emulated.OTHER_CLIENT_ID, emulated.OTHER_CLIENT_SECRET),
+    )
+    twin = ProcoreInvoice.hint(theirs, kind="subcontractor_invoice", procore_id=4711, project_id=1)
+    twin.remember(number=record["invoice_number"], vendor_name="Their own vendor", reason="x", gate="status")
+    for text in (
+        record["invoice_number"],
+        link(record, procore),
+        f"http://testserver/invoices/{bill.invoice.public_id}/",
+        f"{intuit.url}/app/bill?txnId={bill.external_id}",
+        record["vendor_name"],
+    ):
+        told = ask(text, user=their_admin)
+        assert record["vendor_name"] not in told.replace(text, "")
+        assert str(row.approved_by) not in told
+        assert "It is in QuickBooks" not in told
+    ask(user=their_admin, status=404, invoice=str(bill.invoice.public_id))
+    told = ask(record["invoice_number"])
+    assert "Their own vendor" not in told
