@@ -149,6 +149,8 @@ def headline(steps: Sequence[Step]) -> tuple[str, str]:
         return "It is in QuickBooks.", "ok"
     if last.answer is Answer.YES:
         return "It is in QuickBooks, but something changed since.", "warn"
+    if last.answer is Answer.NO:
+        return "It is no longer in QuickBooks.", "bad"
     if last.answer is Answer.DIFFERS:
         return "Its bill in QuickBooks is not what inBuild sent.", "bad"
     if last.answer is Answer.UNKNOWN and first is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -16,6 +17,10 @@ from tests.support.product import Product
 pytestmark = [pytest.mark.browser, pytest.mark.system]
 
 Scheme = Literal["light", "dark"]
+SEVERAL = (
+    "SELECT vendor_name FROM procore_sync_procoreinvoice WHERE vendor_name <> '' GROUP BY vendor_name "
+    "HAVING count(*) > 1 LIMIT 1"
+)
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 }
@@ -32,6 +37,9 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
     yield "accountant", "/settings/procore/review/"
     yield "admin", "/settings/accounting/"
     yield "admin", "/invoices/nowhere/"
+    yield "admin", "/procore/why/"
+    yield "admin", "/procore/why/?q=nothing-matches-this"
+    yield "outsider", "/procore/why/?q=SC"
     yield "accountant", "/settings/procore/"
     yield "accountant", "/settings/accounting/"
     yield "outsider", "/invoices/"
@@ -39,6 +47,13 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
     yield "outsider", "/settings/accounting/"
     for (public_id,) in product.rows("SELECT public_id FROM invoices_invoice ORDER BY id LIMIT 2"):
         yield "accountant", f"/invoices/{public_id}/"
+        yield "accountant", f"/procore/why/?invoice={public_id}"
+    late = "SELECT kind, project_id, procore_id FROM procore_sync_procoreinvoice WHERE gate = 'mirroring' LIMIT 1"
+    for kind, project_id, procore_id in product.rows(late):
+        yield "admin", f"/procore/why/?kind={kind}&project={project_id}&id={procore_id}"
+        yield "viewer", f"/procore/why/?kind={kind}&project={project_id}&id={procore_id}"
+    for (vendor,) in product.rows(SEVERAL):
+        yield "admin", f"/procore/why/?q={quote(vendor)}"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

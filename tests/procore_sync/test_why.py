@@ -6,11 +6,9 @@ import html
 import re
 import time
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from accounting.models import Bill, Integration
 from companies.models import AuditEvent, Company, OutsideCall, Role, User
@@ -109,7 +107,7 @@ def test_a_deleted_row_and_a_deleted_bill_are_both_named(
     assert "no second bill is made" in told
     told = ask(gone["invoice_number"])
     assert f"Bill {gone_bill.external_number} is no longer in QuickBooks" in told
-    assert "It is not in QuickBooks." in told
+    assert "It is no longer in QuickBooks." in told
 
     work.drain(switched_on.company)
     assert Invoice.objects.count() == 3
@@ -138,12 +136,12 @@ def test_what_was_changed_by_hand_in_quickbooks_is_named(
     record, _, bill = posted(switched_on, procore)
     assert f"QuickBooks shows bill {bill.external_number}" in ask(record["invoice_number"])
     there = f"bills/{emulated.REALM}/{bill.external_id}"
-    intuit.patch(there, {"DocNumber": "BY-HAND", "PrivateNote": "Paid twice?"})
+    intuit.patch(there, {"doc_number": "BY-HAND", "private_note": "Paid twice?", "total": "1.50"})
     told = ask(record["invoice_number"])
     assert "now has the number BY-HAND in QuickBooks" in told
     assert f"no longer carries inBuild's mark {bill.marker}" in told
-    Bill.objects.filter(pk=bill.pk).update(posted_total=1)
-    assert "inBuild posted 1.00: a difference of" in ask(record["invoice_number"])
+    assert f"totals 1.50 in QuickBooks; inBuild posted {bill.posted_total:,.2f}: a difference of" in told
+    assert "Its bill in QuickBooks is not what inBuild sent." in told
 
 
 def test_what_changed_in_procore_unnoticed_is_named_and_taken_up(
@@ -203,12 +201,12 @@ def test_not_approved(status: str, switched_on: ProcoreIntegration, procore: Pro
 def test_approved_before_the_switch(
     procore_integration: ProcoreIntegration, quickbooks: Integration, procore: ProcoreEmulator, admin: User, ask: Any
 ) -> None:
-    record = made(procore)
-    procore.approve(record["id"], at=(timezone.now() - timedelta(hours=1)).isoformat())
+    record = procore.invoices(status="approved")[0]
     mirroring.set_to(procore_integration, True, user=admin)
-    heard_of(procore_integration, record)
+    row = heard_of(procore_integration, record)
+    assert row.gate == "mirroring"
     told = ask(record["invoice_number"])
-    assert "when the switch was off" in told
+    assert f"It is not in QuickBooks. {row.reason}" in told
     assert "Import under Review" in told
 
 
@@ -347,7 +345,7 @@ def test_when_procore_is_silent_or_refuses_the_page_says_what_it_last_knew(
 ) -> None:
     record = made(procore)
     heard_of(switched_on, record)
-    for fault in ("hang", "http_500", "http_429"):
+    for fault in ("hang", "500", "429"):
         procore.fault(fault, path="/rest/*")
         started = time.monotonic()
         told = ask(record["invoice_number"])
@@ -366,7 +364,7 @@ def test_when_quickbooks_is_silent_or_refuses_the_page_says_what_it_last_knew(
 ) -> None:
     settings.QBO_TIMEOUT_SECONDS = 60
     record, _, _ = posted(switched_on, procore)
-    for fault, said in (("hang", "cannot be reached"), ("http_500", "cannot be reached"), ("http_429", "to slow down")):
+    for fault, said in (("hang", "cannot be reached"), ("500", "cannot be reached"), ("429", "to slow down")):
         intuit.fault(fault, path="/v3/*")
         started = time.monotonic()
         told = ask(record["invoice_number"])
