@@ -103,11 +103,6 @@ class Procore:
     def all_subcontractor_invoices(self, project_id: int) -> Listed:
         return self._steady_pages("/rest/v1.1/requisitions", project_id=project_id, view="extended")
 
-    def subcontractor_invoices_of(self, project_id: int, commitment_id: int) -> list[Mapping[str, Any]]:
-        """All of one commitment, with their sums."""
-        filters = {"filters[commitment_id]": commitment_id}
-        return self._pages("/rest/v1.1/requisitions", project_id=project_id, view="extended", **filters)
-
     def direct_costs_numbered(self, project_id: int, number: str) -> list[Mapping[str, Any]]:
         path = f"/rest/v1.1/projects/{project_id}/direct_costs"
         return self._pages(path, **{"filters[invoice_number]": number})

@@ -166,7 +166,7 @@ def _of_procore_page(company: Company, page: links.ProcorePage) -> Found:
 def _of_commitment(integration: ProcoreIntegration, project_id: int, commitment_id: int) -> Found:
     """The invoices tab of a commitment names no invoice: list what Procore has there."""
     try:
-        rows = Procore(integration, "why").subcontractor_invoices_of(project_id, commitment_id)
+        rows = Procore(integration, "why").subcontractor_invoices_of(project_id, commitment_id).rows
     except (Forbidden, NotFound):
         return Found(told=[_no_access(integration, project_id)])
     except ProcoreError as exc:

@@ -16,7 +16,6 @@ from invoices.models import Invoice
 from procore_sync import following, gates, mirroring, reviewing, sending, steps
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice, WebhookDelivery
 
-WHY_PAGE = "/procore/why/"
 SHOWN = 20
 LISTED = 10
 PERIODS_SHOWN = 10

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounting.models import Integration
 from companies import access
-from procore_sync import mirroring, presenting, previewing, reviewing
+from procore_sync import mirroring, previewing, reviewing
 from procore_sync.forms import ReviewForm
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
 from procore_sync.reviewing import Totals
@@ -187,7 +187,6 @@ def _why_not(request: access.MemberRequest, integration: ProcoreIntegration) -> 
 def _imports(integration: ProcoreIntegration) -> dict[str, Any]:
     backfills = reviewing.imports(integration)
     return {
-        "why_page": presenting.WHY_PAGE,
         "imports": backfills,
         "stuck": reviewing.stuck(backfills) if backfills else [],
         "is_importing": any(backfill.waiting for backfill in backfills),

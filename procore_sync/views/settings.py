@@ -138,7 +138,6 @@ def page(
     if integration:
         context |= {
             "not_imported": presenting.not_imported(integration),
-            "why_page": presenting.WHY_PAGE,
             "unreadable": presenting.unreadable(integration),
             "admins_only": access.ADMINS_ONLY,
             "can_change": request.membership.is_admin,

@@ -51,11 +51,11 @@ def asked_to_compare() -> set[int]:
 
 
 def words(integration: ProcoreIntegration, name: str) -> str:
-    return next(step["words"] for step in integration.steps if step["name"] == name)
+    return str(next(step["words"] for step in integration.steps if step["name"] == name))
 
 
 def state(integration: ProcoreIntegration, name: str) -> str:
-    return next(step["state"] for step in integration.steps if step["name"] == name)
+    return str(next(step["state"] for step in integration.steps if step["name"] == name))
 
 
 def test_looking_again_changes_nothing_and_the_next_look_is_a_day_later(

@@ -12,6 +12,6 @@ WHERE original.invoice_id = invoices_invoice.id AND invoices_invoice.procore_id 
 
 
 class Migration(migrations.Migration):
-    dependencies = [("procore_sync", "0004_rows_of_one_company"), ("invoices", "0004_invoices_know_their_original")]
+    dependencies = [("procore_sync", "0006_connections_look_at_themselves"), ("invoices", "0004_invoices_know_their_original")]
 
     operations = [migrations.RunSQL(NAME_THEM, migrations.RunSQL.noop)]
