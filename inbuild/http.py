@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 from django.db import connection
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.exceptions import NewConnectionError
 
@@ -30,6 +31,10 @@ class NotSent(OutsideError):
 
 class NoAnswer(OutsideError):
     """The request may have been carried out, but no complete answer came back."""
+
+
+class TooLarge(NoAnswer):
+    """The answer was larger than what was to be taken in."""
 
 
 class InsideTransaction(RuntimeError):
@@ -79,6 +84,8 @@ class Session(requests.Session):
     # Class attributes, because Intuit's AuthClient calls out from its own initialiser.
     recorder: Recorder
     deadline_seconds: float = 60.0
+    max_bytes: int = MAX_BYTES
+    unpacks: bool = True
 
     @property
     def trust_env(self) -> bool:
@@ -88,6 +95,9 @@ class Session(requests.Session):
     @trust_env.setter
     def trust_env(self, value: bool) -> None:
         pass
+
+    def get_redirect_target(self, resp: Response) -> None:
+        """Never: where an answer points is for the caller to judge, and it may be no address at all."""
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> Response:
         """Send once. Raises NotSent, NoAnswer or InsideTransaction; any status is an answer."""
@@ -103,7 +113,7 @@ class Session(requests.Session):
             response = super().send(request, **kwargs)
             self.cookies.clear()
             status, trace = response.status_code, _trace_id(response)
-            _read_all(response, started + allowed)
+            _read_all(response, started + allowed, self)
             return response
         except NoAnswer as exc:
             error = str(exc)
@@ -124,15 +134,40 @@ def session(recorder: Recorder, *, deadline_seconds: float) -> Session:
     return made
 
 
-def _read_all(response: Response, until: float) -> None:
+class _Pinned(HTTPAdapter):
+    """Connects to an address that was checked, while name and certificate stay those of the host."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._address = address
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
+        named = str(host["host"])
+        return host | {"host": self._address}, options | {"server_hostname": named, "assert_hostname": named}
+
+
+def file_session(recorder: Recorder, address: str, *, deadline_seconds: float, max_bytes: int) -> Session:
+    """A session for one file of a host whose address was checked: nothing is unpacked, and only so much is read."""
+    made = session(recorder, deadline_seconds=deadline_seconds)
+    made.max_bytes, made.unpacks = max_bytes, False
+    for scheme in ("https://", "http://"):
+        made.mount(scheme, _Pinned(address))
+    return made
+
+
+def _read_all(response: Response, until: float, limits: Session) -> None:
     """Read the body against one deadline, as it comes: a server that drips bytes must not hold a worker for ever."""
     chunks, size = [], 0
-    while chunk := response.raw.read1(65_536, decode_content=True):
+    while chunk := response.raw.read1(65_536, decode_content=limits.unpacks):
         chunks.append(chunk)
         size += len(chunk)
-        if size > MAX_BYTES or time.monotonic() > until:
+        if size > limits.max_bytes:
             response.close()
-            raise NoAnswer("the answer was too large" if size > MAX_BYTES else "no answer in time")
+            raise TooLarge("the answer was too large")
+        if time.monotonic() > until:
+            response.close()
+            raise NoAnswer("no answer in time")
     response.raw.release_conn()
     response._content = b"".join(chunks)
     response._content_consumed = True  # type: ignore[attr-defined]

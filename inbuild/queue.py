@@ -103,6 +103,26 @@ def turn(task: str, company_id: int) -> Iterator[Callable[[], None] | None]:
             rows.filter(holder=holder).update(holder=None, lease_until=None)
 
 
+@contextmanager
+def slot(task: str, at_once: int) -> Iterator[bool]:
+    """One of the few places for a kind of work that may hang, in all workers together; False when all are taken.
+
+    A lock of the database session: it goes with a worker that dies.
+    """
+    taken = next((number for number in range(at_once) if _lock("pg_try_advisory_lock", task, number)), None)
+    try:
+        yield taken is not None
+    finally:
+        if taken is not None:
+            _lock("pg_advisory_unlock", task, taken)
+
+
+def _lock(function: str, task: str, number: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(hashtext(%s), %s)", [task, number])  # noqa: S608 - one of the two above
+        return bool(cursor.fetchone()[0])
+
+
 def drain(task: str, company_id: int, work_one: Callable[[], bool], anything_due: Callable[[], bool]) -> int:
     """Work one company's due rows for one turn: 25 rows or 20 seconds; then ring again if more is due.
 
