@@ -225,6 +225,16 @@ class InvoiceLine(models.Model):
         return total
 
 
+def file_name(name: str, content_type: str) -> str:
+    """A name to show and to save under: no path, nothing that cannot be seen, and the ending its content has."""
+    last = re.split(r"[/\\]", name)[-1]
+    seen = "".join(each for each in last if each.isprintable() or each == "\N{ZERO WIDTH JOINER}").strip(" .")
+    endings = {"application/pdf": (".pdf",), "image/png": (".png",), "image/jpeg": (".jpg", ".jpeg")}[content_type]
+    if seen.lower().endswith(endings) and len(seen) <= 255:
+        return seen if not seen.startswith(".") else f"file{seen}"
+    return f"{seen.removesuffix(endings[0])[:250] or 'file'}{endings[0]}"
+
+
 def attachment_path(attachment: Attachment, name: str) -> str:
     """A random name in the company's own folder; the person's file name is only shown, never used as a path."""
     ending = Attachment.ENDINGS[attachment.content_type]
@@ -250,3 +260,9 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def type_words(self) -> str:
+        return {"application/pdf": "PDF", "image/png": "PNG picture", "image/jpeg": "JPEG picture"}.get(
+            self.content_type, "File"
+        )

@@ -8,11 +8,13 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.core.files import File
+from django.core.files.base import ContentFile
+from django.db import transaction
 from django.db.models import Q
 
 from companies import auditing
 from companies.models import Company, User
-from invoices.models import Attachment, CostCode, Invoice, InvoiceLine, Project, Vendor
+from invoices.models import Attachment, CostCode, Invoice, InvoiceLine, Project, Vendor, file_name
 
 SENT = ("sending", "checking", "synced")
 
@@ -138,10 +140,30 @@ def record_upload(
         project=project,
         created_by=user,
     )
-    name = (pdf.name or "invoice.pdf").replace("\\", "/").rsplit("/", 1)[-1][-255:]
+    name = file_name(pdf.name or "invoice", "application/pdf")
     Attachment.objects.create(company=company, invoice=invoice, file=pdf, name=name, size=pdf.size or 0)
     auditing.record(company, "invoice.created", invoice, f"Created {new.number} of {new.vendor_name}", user=user)
     return invoice
+
+
+def attach(invoice: Invoice, *, name: str, content_type: str, content: bytes) -> Attachment:
+    """Keep a file that belongs to an invoice. Its type must have been told by its bytes."""
+    shown = file_name(name, content_type)
+    return Attachment.objects.create(
+        company_id=invoice.company_id,
+        invoice=invoice,
+        file=ContentFile(content, shown),
+        name=shown,
+        size=len(content),
+        content_type=content_type,
+    )
+
+
+def detach(attachment: Attachment) -> None:
+    """First the row, then, once that is certain, the file: never a row whose file is missing."""
+    storage, path = attachment.file.storage, str(attachment.file.name)
+    attachment.delete()
+    transaction.on_commit(lambda: storage.delete(path), robust=True)
 
 
 def duplicates_of(invoice: Invoice) -> Iterable[Invoice]:

@@ -84,6 +84,7 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
             lines=[(line.gross, line.retainage) for line in lines],
         ),
         "attachments": invoice.attachments.order_by("id"),
+        "missing_files": procore.missing_files(invoice),
         "timeline": _timeline(invoice),
         "status": presenting.status(invoice),
         "can_work": request.membership.can_work,
@@ -152,11 +153,14 @@ def cancel(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 @access.workers_write
 def attachment(request: access.MemberRequest, public_id: UUID) -> HttpResponseBase:
-    """A PDF, shown in the browser but kept from doing anything there."""
+    """A file, shown in the browser if it is of a kind we know, and kept from doing anything there."""
     found = get_object_or_404(Attachment, company=request.membership.company, public_id=public_id)
-    response = FileResponse(found.file.open("rb"), content_type="application/pdf")
-    response["Content-Disposition"] = content_disposition_header(as_attachment=False, filename=found.name) or "inline"
+    is_known = found.content_type in Attachment.ENDINGS
+    kind = found.content_type if is_known else "application/octet-stream"
+    response = FileResponse(found.file.open("rb"), content_type=kind)
+    response["Content-Disposition"] = content_disposition_header(not is_known, found.name) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 
 

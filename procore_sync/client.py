@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from companies import auditing
-from inbuild import http
+from inbuild import downloading, http
 from inbuild.pacing import PATIENCE_SECONDS, HeaderPacer, Wait
 from procore_sync import refusals, tokens
 from procore_sync.models import ProcoreIntegration
@@ -66,8 +67,8 @@ class Procore:
         self._urgent = urgent
         self._patience = PATIENCE_SECONDS
         self._hosts = settings.PROCORE_ENVIRONMENTS[integration.environment]
-        recorder = auditing.call_recorder(integration.company_id, "procore", subject)
-        self._session = http.session(recorder, deadline_seconds=DEADLINE_SECONDS)
+        self._recorder = auditing.call_recorder(integration.company_id, "procore", subject)
+        self._session = http.session(self._recorder, deadline_seconds=DEADLINE_SECONDS)
 
     # --- reading -----------------------------------------------------------------------------------------------
     def me(self) -> Mapping[str, Any]:
@@ -170,6 +171,38 @@ class Procore:
             return self._object(self._answer(response))
         except Unavailable as exc:
             raise Unclear("Procore's answer could not be read.") from exc
+
+    # --- files ---------------------------------------------------------------------------------------------------
+    def start_printing(self, project_id: int, procore_id: int) -> str:
+        """Have a subcontractor invoice printed; the address that tells when it is done. Procore: without `polling` it
+        would be sent by e-mail."""
+        path = f"/rest/v1.0/requisitions/{procore_id}/single_pdf_compilers?polling=true&project_id={project_id}"
+        job = self._object(self._send("POST", path, {"files": [{"type": "cover_sheet", "id": ""}]})).get("job_url")
+        if not isinstance(job, str) or not job.startswith(self._hosts["api"] + "/"):
+            raise Unavailable("Procore did not say where its print of the invoice will be.")
+        return job
+
+    def printed(self, job: str) -> str | None:
+        """The link to a finished print; None while Procore is at it."""
+        if not job.startswith(self._hosts["api"] + "/"):
+            raise Refused("Procore's print of the invoice is not at Procore.")
+        answer = self._object(self._get(job.removeprefix(self._hosts["api"])))
+        result = answer.get("result")
+        if isinstance(result, dict) and isinstance(result.get("url"), str):
+            return str(result["url"])
+        if str(answer.get("status", "")).lower() in ("failed", "error"):
+            raise Refused("Procore could not print the invoice.")
+        return None
+
+    def download(self, url: str) -> downloading.File:
+        """A file by the link Procore gave. Our token goes to Procore's API alone. Raises downloading.NotFetched."""
+        hosts = {urlsplit(address).netloc for name, address in self._hosts.items() if name != "label"}
+        custom = self._integration.environment == "custom"
+        trusted = frozenset(hosts) if custom else frozenset()
+        is_api = url.startswith(self._hosts["api"] + "/rest/")
+        return downloading.fetch(
+            url, self._recorder, token=tokens.access_token(self._integration) if is_api else "", trusted=trusted
+        )
 
     # --- webhooks; `project_id` None means those of the company ------------------------------------------------
     def hooks(self, project_id: int | None, namespace: str) -> list[Mapping[str, Any]]:

@@ -42,6 +42,18 @@ def fetch(row: ProcoreInvoice) -> Fetched:
     return found
 
 
+def fetch_record(procore: Procore, row: ProcoreInvoice) -> Record | None:
+    """The invoice without its lines and history; None when Procore shows none. Raises ProcoreError and Unreadable."""
+    try:
+        if row.kind == ProcoreInvoice.Kind.DIRECT_COST:
+            data = procore.direct_cost(row.project_id, row.procore_id)
+            return None if data.get("deleted_at") else records.direct_cost(data, row.project_id)
+        return records.subcontractor_invoice(procore.subcontractor_invoice(row.project_id, row.procore_id))
+    except NotFound:
+        _make_sure_of_access(procore, row)
+        return None
+
+
 def _subcontractor_invoice(procore: Procore, row: ProcoreInvoice) -> Fetched:
     data = procore.subcontractor_invoice(row.project_id, row.procore_id)
     record = records.subcontractor_invoice(data)

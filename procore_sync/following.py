@@ -18,7 +18,7 @@ from companies.models import User
 from inbuild.queue import database_now
 from invoices import recording
 from invoices.models import Invoice
-from procore_sync import records
+from procore_sync import attaching, records
 from procore_sync.fetching import Fetched
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice
 from procore_sync.records import Line, Record
@@ -96,10 +96,13 @@ def follow(row: ProcoreInvoice, invoice: Invoice, integration: ProcoreIntegratio
     """
     now = _source_state(row, fetched)
     refreshed = False
+    if fetched.record is not None and invoice.from_procore:
+        attaching.expect(row, fetched.record)
     if now == Invoice.SourceState.CHANGED and fetched.record is not None and posting.can_still_change(invoice):
         if invoice.from_procore:
             recording.refresh_from_procore(invoice, new_invoice(row, integration, fetched))
             row.remember(fingerprint=fetched.fingerprint, imported=row.snapshot)
+            attaching.print_again(row)
         else:
             _take_as_approved(row, invoice, fetched, fetched.record)
         now, refreshed = Invoice.SourceState.AS_IMPORTED, True

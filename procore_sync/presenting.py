@@ -14,7 +14,14 @@ from companies.models import Membership
 from inbuild.queue import database_now
 from invoices.models import Invoice
 from procore_sync import following, gates, mirroring, reviewing, sending, steps
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice, WebhookDelivery
+from procore_sync.models import (
+    ProcoreAttachment,
+    ProcoreIntegration,
+    ProcoreInvoice,
+    ProcoreProject,
+    SentInvoice,
+    WebhookDelivery,
+)
 
 SHOWN = 20
 LISTED = 10
@@ -96,6 +103,12 @@ def connection(integration: ProcoreIntegration) -> dict[str, Any]:
 
 def _is_behind(project: ProcoreProject, integration: ProcoreIntegration) -> bool:
     return bool(project.hook_id) and project.hook_secret_sha256 != integration.hook_secret_sha256
+
+
+def missing_files(invoice: Invoice) -> list[ProcoreAttachment]:
+    """The files of the original that are still to come, or could not be copied."""
+    rows = ProcoreAttachment.objects.filter(company_id=invoice.company_id, procore_invoice__invoice=invoice)
+    return list(rows.exclude(state=ProcoreAttachment.State.STORED).order_by("id"))
 
 
 def happenings(invoice: Invoice) -> list[Happening]:

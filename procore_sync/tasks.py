@@ -14,10 +14,18 @@ from django.db.models.functions import Least, Now
 
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
-from procore_sync import absorbing, importing, keeping, leaving, sending, sweeping
-from procore_sync.bells import CHECK_DUE, IMPORT_DUE, SEND_DUE, SWEEP_DUE
+from procore_sync import absorbing, attaching, importing, keeping, leaving, sending, sweeping
+from procore_sync.bells import ATTACH_DUE, CHECK_DUE, IMPORT_DUE, SEND_DUE, SWEEP_DUE
 from procore_sync.client import pacer
-from procore_sync.models import Moved, ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice, WebhookDelivery
+from procore_sync.models import (
+    Moved,
+    ProcoreAttachment,
+    ProcoreIntegration,
+    ProcoreInvoice,
+    ProcoreProject,
+    SentInvoice,
+    WebhookDelivery,
+)
 
 CALLS_OF_AN_IMPORT = 3
 
@@ -136,6 +144,35 @@ def _send_one(company_id: int) -> bool:
     return True
 
 
+@shared_task(name=ATTACH_DUE)
+def attach_due(*, company_id: int, **_: object) -> None:
+    """Bring the files of one company along; however many hang, they never take the workers from imports and bills."""
+    with queue.slot(ATTACH_DUE, attaching.AT_ONCE) as free:
+        if not free:
+            return  # the sweep rings again
+        queue.drain(
+            ATTACH_DUE,
+            company_id,
+            work_one=lambda: _attach_one(company_id),
+            anything_due=lambda: queue.due(ProcoreAttachment, company_id).exists(),
+        )
+
+
+def _attach_one(company_id: int) -> bool:
+    taken = queue.take_due(ProcoreAttachment, company_id, lease=attaching.LEASE)
+    if not taken:
+        return False
+    try:
+        attaching.work(taken[0])
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("a file was parked", attachment=taken[0].pk, reference=reference)
+        attaching.fruitless(taken[0], f"Something failed on our side. Reference {reference}.")
+    return True
+
+
 @shared_task(name="procore_sync.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company with due work: what makes a lost message cost only time."""
@@ -144,6 +181,7 @@ def sweep(**_: object) -> None:
     queue.ring_for_due(IMPORT_DUE, WebhookDelivery)
     queue.ring_for_due(IMPORT_DUE, ProcoreInvoice)
     queue.ring_for_due(SEND_DUE, SentInvoice)
+    queue.ring_for_due(ATTACH_DUE, ProcoreAttachment)
 
 
 def _lease() -> timedelta:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import DateTimeField, F, Q, Value
 from django.db.models.functions import Greatest, Least, Now
 
+from companies import auditing
 from companies.models import Company, User
-from inbuild.queue import WorkRow
+from inbuild.queue import WorkRow, ring
 from invoices.models import Attachment, Invoice, Money
+from procore_sync.bells import ATTACH_DUE
 from procore_sync.models.integration import ProcoreIntegration
 
 
@@ -194,6 +196,8 @@ class ProcoreAttachment(WorkRow):
     name = models.CharField(max_length=255)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     reason = models.CharField(max_length=300, blank=True)
+    job_url = models.URLField(max_length=1000, blank=True, help_text="Where Procore tells of the print it is making.")
+    job_started_at = models.DateTimeField(null=True)
     attachment = models.OneToOneField(Attachment, on_delete=models.SET_NULL, null=True, related_name="+")
 
     class Meta:
@@ -211,3 +215,23 @@ class ProcoreAttachment(WorkRow):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_print(self) -> bool:
+        return self.procore_id == self.PRINTED
+
+    def retry(self, *, user: User) -> bool:
+        """A person wants another go at a file that rests as *Not copied*. False when it is no longer at rest."""
+        with transaction.atomic():
+            rows = ProcoreAttachment.objects.filter(pk=self.pk, state=self.State.FAILED)
+            if not rows.update(
+                state=self.State.WAITING, reason="", failures=0, next_at=Now(), attempt=F("attempt") + 1
+            ):
+                return False
+            invoice = self.procore_invoice.invoice
+            if invoice is not None:
+                auditing.record(
+                    self.company_id, "invoice.file_retried", invoice, f"Try again to copy: {self.name}", user=user
+                )
+        ring(ATTACH_DUE, self.company_id)
+        return True

@@ -20,7 +20,7 @@ from companies.models import Company, Membership, User
 from inbuild.models import Turn
 from invoices import recording
 from invoices.models import Invoice, InvoiceLine, Vendor
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice
+from procore_sync.models import ProcoreAttachment, ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice
 from tests.support import work
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +43,7 @@ WITH_IDS = {
     "procore_sync:sent": ("public_id", "invoice"),
     "procore_sync:send": ("public_id", "invoice"),
     "procore_sync:send_again": ("public_id", "invoice"),
+    "procore_sync:retry_file": ("pk", "procore_file"),
 }
 WITHOUT_IDS = {
     "home",
@@ -130,8 +131,14 @@ def filled(company: Company, user: User) -> dict[str, Any]:
     waiting.remember(
         reason=f"{CANARY} reason.", gate="mirroring", number=CANARY, status="approved", snapshot={"number": CANARY}
     )
+    followed = ProcoreInvoice.hint(procore, kind="subcontractor_invoice", procore_id=6, project_id=1)
+    followed.remember(invoice=approved, decision="imported", snapshot={"number": CANARY}, imported={"number": CANARY})
+    file = ProcoreAttachment.objects.create(
+        company=company, procore_invoice=followed, procore_id="7", name=f"{CANARY}.pdf", state="failed"
+    )
     return {
         "procore_invoice": waiting.pk,
+        "procore_file": file.pk,
         "invoice": approved.public_id,
         "draft": draft.public_id,
         "attachment": draft.attachments.get().public_id,
@@ -188,7 +195,7 @@ def with_foreign_ids(theirs: dict[str, Any]) -> Iterator[str]:
     for name, (_, kind) in WITH_IDS.items():
         values = [
             theirs[kind],
-            10**9 if kind in ("integration", "procore_invoice") else uuid.uuid4(),
+            10**9 if kind in ("integration", "procore_invoice", "procore_file") else uuid.uuid4(),
             "nonsense",
             "0",
             "%00",
@@ -210,6 +217,7 @@ def address_of(name: str, value: Any) -> str:
         "accounting:bill": f"/settings/accounting/bills/{value}/",
         "accounting:act": f"/settings/accounting/bills/{value}/retry/",
         "qbo:disconnect": f"/settings/accounting/qbo/{value}/disconnect/",
+        "procore_sync:retry_file": f"/settings/procore/files/{value}/retry/",
         "procore_sync:check_invoice": f"/settings/procore/invoices/{value}/check/",
         "procore_sync:sent": f"/settings/procore/sent/{value}/",
         "procore_sync:send": f"/settings/procore/sent/{value}/send/",
@@ -297,5 +305,6 @@ def snapshot() -> list[Any]:
         list(Integration.objects.order_by("pk").values_list("pk", "state", "expense_account")),
         list(ProcoreInvoice.objects.values_list("pk", "wanted", "backfill", "dismissed")),
         list(SentInvoice.objects.values_list("pk", "state", "next_at")),
+        list(ProcoreAttachment.objects.values_list("pk", "state", "attempt")),
         Turn.objects.count(),
     ]
