@@ -84,6 +84,7 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
             lines=[(line.gross, line.retainage) for line in lines],
         ),
         "attachments": invoice.attachments.order_by("id"),
+        "difference": procore.difference(invoice),
         "missing_files": procore.missing_files(invoice),
         "timeline": _timeline(invoice),
         "status": presenting.status(invoice),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from procore_sync import records
-from procore_sync.client import Forbidden, NotFound, Procore, Unavailable
+from procore_sync.client import Forbidden, NotFound, Procore, Refused, Unavailable
 from procore_sync.models import ProcoreInvoice, ProcoreProject
 from procore_sync.reading import Unreadable
 from procore_sync.records import Approval, Line, Record
@@ -19,6 +19,7 @@ class Fetched:
     lines: tuple[Line, ...] = ()
     mismatch: str = ""
     approval: Approval | None = None
+    last_change: Approval | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -58,7 +59,7 @@ def _subcontractor_invoice(procore: Procore, row: ProcoreInvoice) -> Fetched:
     data = procore.subcontractor_invoice(row.project_id, row.procore_id)
     record = records.subcontractor_invoice(data)
     if not record.is_approved:
-        return Fetched(record)
+        return Fetched(record, last_change=_last_change(procore, row))
     try:
         detail = procore.subcontractor_invoice_lines(row.project_id, row.procore_id)
         history = procore.change_history(row.project_id, row.procore_id)
@@ -66,7 +67,18 @@ def _subcontractor_invoice(procore: Procore, row: ProcoreInvoice) -> Fetched:
         # The invoice itself is there, so this is a missing permission or a moment's confusion, not a deletion.
         raise Unavailable("Procore shows the invoice but not its lines or history. inBuild tries again.") from exc
     lines, amounts = records.subcontractor_invoice_lines(detail, data.get("items"))
-    return Fetched(record, lines, records.mismatch(data, amounts), records.approval(history))
+    mismatch, approval = records.mismatch(data, amounts), records.approval(history)
+    return Fetched(record, lines, mismatch, approval, records.last_change(history))
+
+
+def _last_change(procore: Procore, row: ProcoreInvoice) -> Approval | None:
+    """Who took the approval back is worth a call only where a bill was made of it."""
+    if row.invoice_id is None:
+        return None
+    try:
+        return records.last_change(procore.change_history(row.project_id, row.procore_id))
+    except (NotFound, Forbidden, Refused):
+        return None
 
 
 def _direct_cost(procore: Procore, row: ProcoreInvoice) -> Fetched:

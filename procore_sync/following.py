@@ -138,16 +138,18 @@ def recognize(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fet
         row.remember(fingerprint=fetched.fingerprint, imported=row.snapshot)
 
 
-def keep_as_is(invoice: Invoice, *, user: User) -> None:
+def keep_as_is(invoice: Invoice, *, user: User, seen: str | None = None) -> None:
     """A person decides that the bill stays as it is although the original differs; a further change asks again.
 
-    Raises NothingToKeep.
+    `seen` says which difference the person was looking at (`shown_difference`). Raises NothingToKeep.
     """
     with transaction.atomic():
         known = original_of(invoice)
         row = ProcoreInvoice.objects.select_for_update().get(pk=known.pk) if known else None
         fresh = Invoice.objects.select_for_update().get(pk=invoice.pk)
         if row is None or fresh.source_state not in DIFFERENT or not posting.is_in_books(fresh):
+            raise NothingToKeep
+        if seen is not None and seen != shown_difference(fresh, row):
             raise NothingToKeep
         before = fresh.get_source_state_display()
         row.remember(kept_fingerprint=_of_difference(fresh.source_state, _stored_fingerprint(row)))
@@ -164,6 +166,11 @@ def keep_as_is(invoice: Invoice, *, user: User) -> None:
 
 
 DIFFERENT = (Invoice.SourceState.CHANGED, Invoice.SourceState.NO_LONGER_APPROVED, Invoice.SourceState.DELETED)
+
+
+def shown_difference(invoice: Invoice, row: ProcoreInvoice) -> str:
+    """Stands for the difference as it is now: what a page shows, and what a press on it is about."""
+    return _of_difference(invoice.source_state, _stored_fingerprint(row))
 
 
 def _source_state(row: ProcoreInvoice, fetched: Fetched) -> Invoice.SourceState:

@@ -314,6 +314,7 @@ def _snapshot(fetched: Fetched) -> dict[str, Any]:
     return found | {
         "lines": [_plain(asdict(line)) for line in fetched.lines],
         "mismatch": fetched.mismatch,
+        "last_change": _plain(asdict(fetched.last_change)) if fetched.last_change else None,
         "fingerprint": fetched.fingerprint,
     }
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
+from django.urls import reverse
 
-from companies import access
+from accounting.models import Bill
+from companies import access, auditing
 from companies.auditing import Happening
 from companies.models import Membership
+from companies.templatetags.plain import day, money
 from inbuild.queue import database_now
 from invoices.models import Invoice
-from procore_sync import following, gates, mirroring, reviewing, sending, steps
+from procore_sync import differences, following, gates, mirroring, reviewing, sending, steps
 from procore_sync.models import (
     ProcoreAttachment,
     ProcoreIntegration,
@@ -22,6 +26,7 @@ from procore_sync.models import (
     SentInvoice,
     WebhookDelivery,
 )
+from procore_sync.reading import a_moment
 
 SHOWN = 20
 LISTED = 10
@@ -124,6 +129,64 @@ def happenings(invoice: Invoice) -> list[Happening]:
         by = row.approved_by or "Procore"
         found.append(Happening(row.approved_at, "Approved in Procore", by, f"Procore id {row.procore_id}"))
     return found
+
+
+WHAT_HAPPENED = {
+    Invoice.SourceState.CHANGED: "The invoice was changed in Procore after inBuild had taken it over.",
+    Invoice.SourceState.NO_LONGER_APPROVED: "The invoice was approved in Procore when it came, and no longer is.",
+    Invoice.SourceState.DELETED: "The invoice was deleted in Procore after inBuild had taken it over.",
+}
+IN_BOOKS = "Its bill is in QuickBooks and stays as it is until a person decides."
+NOT_IN_BOOKS = "No bill of it is in QuickBooks."
+UNDER_WAY = "Its bill is on the way to QuickBooks."
+
+
+def difference(invoice: Invoice) -> dict[str, Any] | None:
+    """Everything `_difference.html` shows; None while the original is what was taken over, or was kept apart."""
+    row = following.original_of(invoice)
+    if row is None or invoice.source_state not in following.DIFFERENT:
+        return None
+    state = Invoice.SourceState(invoice.source_state)
+    is_there = state != Invoice.SourceState.DELETED
+    found = differences.between(row.imported, row.snapshot, is_there=is_there)
+    told = (row.snapshot.get("last_change") if is_there else None) or {}
+    bill: Bill | None = getattr(invoice, "bill", None)
+    seen = auditing.history(invoice).filter(verb="invoice.source_changed").last()
+    return {
+        "title": state.label,
+        "sentence": f"{WHAT_HAPPENED[state]} {_where(bill)}",
+        "facts": [
+            {"name": fact.name, "before": _shown(fact.before), "now": _shown(fact.now), "is_changed": fact.is_changed}
+            for fact in found.facts
+        ],
+        "lines": found.lines,
+        "lines_unknown": is_there and found.lines is None,
+        "dollars": found.dollars,
+        "changed_at": a_moment(told.get("at")),
+        "changed_by": told.get("by", ""),
+        "seen_at": seen.at if seen else None,
+        "seen": following.shown_difference(invoice, row),
+        "actions": _actions(invoice) if bill is not None and bill.state == Bill.State.SYNCED else [],
+    }
+
+
+def _where(bill: Bill | None) -> str:
+    if bill is not None and bill.state == Bill.State.SYNCED:
+        return IN_BOOKS
+    under_way = bill is not None and bill.state in (Bill.State.SENDING, Bill.State.CHECKING)
+    return UNDER_WAY if under_way else NOT_IN_BOOKS
+
+
+def _actions(invoice: Invoice) -> list[dict[str, str]]:
+    keep = reverse("procore_sync:keep", kwargs={"public_id": invoice.public_id})
+    words = "The bill in QuickBooks stays as it is, although Procore says something else. A further change asks again."
+    return [{"name": "Keep as is", "words": words, "url": keep}]
+
+
+def _shown(value: differences.Value) -> str:
+    if isinstance(value, Decimal):
+        return money(value)
+    return day(value) if isinstance(value, date) else value or ""
 
 
 def _of(delivery: WebhookDelivery) -> Happening:

@@ -72,7 +72,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """When and by whom it was last approved, as the change history says."""
+    """When and by whom it was last approved, or changed, as the change history says."""
 
     at: datetime
     by: str
@@ -179,6 +179,13 @@ def mismatch(data: Mapping[str, Any], line_amounts: Sequence[Any]) -> str:
     summary = data.get("summary")
     found = identities.first_broken(identities.amounts_of(summary if isinstance(summary, dict) else {}), line_amounts)
     return found.sentence if found else ""
+
+
+def last_change(history: Sequence[Mapping[str, Any]]) -> Approval | None:
+    """When, and by whom, anything of it was last changed, as far as the history tells."""
+    found = [(a_moment(row.get("created_at")), row.get("action_by")) for row in history]
+    told = [(at, text(by.get("name")) if isinstance(by, dict) else text(by)) for at, by in found if at is not None]
+    return Approval(*max(told, key=lambda change: change[0])) if told else None
 
 
 def approval(history: Sequence[Mapping[str, Any]]) -> Approval | None:

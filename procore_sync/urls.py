@@ -1,6 +1,6 @@
 from django.urls import path
 
-from procore_sync.views import files, oauth, review, sending, settings
+from procore_sync.views import files, following, oauth, review, sending, settings
 
 app_name = "procore_sync"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("check/progress/", settings.progress, name="progress"),
     path("secret/", settings.rotate_secret, name="rotate_secret"),
     path("invoices/<int:pk>/check/", settings.check_invoice, name="check_invoice"),
+    path("invoices/<uuid:public_id>/keep/", following.keep, name="keep"),
     path("files/<int:pk>/retry/", files.retry, name="retry_file"),
     path("disconnect/", settings.disconnect, name="disconnect"),
     path("switch/", settings.switch, name="switch"),

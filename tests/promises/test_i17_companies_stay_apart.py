@@ -44,6 +44,7 @@ WITH_IDS = {
     "procore_sync:send": ("public_id", "invoice"),
     "procore_sync:send_again": ("public_id", "invoice"),
     "procore_sync:retry_file": ("pk", "procore_file"),
+    "procore_sync:keep": ("public_id", "invoice"),
 }
 WITHOUT_IDS = {
     "home",
@@ -217,6 +218,7 @@ def address_of(name: str, value: Any) -> str:
         "accounting:bill": f"/settings/accounting/bills/{value}/",
         "accounting:act": f"/settings/accounting/bills/{value}/retry/",
         "qbo:disconnect": f"/settings/accounting/qbo/{value}/disconnect/",
+        "procore_sync:keep": f"/settings/procore/invoices/{value}/keep/",
         "procore_sync:retry_file": f"/settings/procore/files/{value}/retry/",
         "procore_sync:check_invoice": f"/settings/procore/invoices/{value}/check/",
         "procore_sync:sent": f"/settings/procore/sent/{value}/",
