@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('procore_sync', '0004_rows_of_one_company'),
+        ('procore_sync', '0007_name_the_originals'),
     ]
 
     operations = [
