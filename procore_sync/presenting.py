@@ -199,9 +199,10 @@ STATE_COLOURS = {
     SentInvoice.State.READY: "muted",
     SentInvoice.State.SENDING: "info",
     SentInvoice.State.CHECKING: "info",
-    SentInvoice.State.SENT: "ok",
+    SentInvoice.State.SENT: "info",
     SentInvoice.State.REFUSED: "bad",
 }
+STATUS_COLOURS = {"approved": "ok", "approved_as_noted": "ok", "revise_and_resubmit": "warn"}
 
 
 def sent_card(invoice: Invoice, membership: Membership) -> dict[str, Any]:
@@ -240,9 +241,9 @@ def _sent_problem(sent: SentInvoice | None) -> str:
 def _sent_status(sent: SentInvoice | None) -> dict[str, str]:
     if sent is None:
         return {"word": "Not in Procore", "colour": "muted"}
-    word = sent.get_state_display()
+    word, colour = sent.get_state_display(), STATE_COLOURS[SentInvoice.State(sent.state)]
     if sent.state == SentInvoice.State.SENT:
-        word = sent.status_words or word
+        word, colour = sent.status_words or word, STATUS_COLOURS.get(sent.status, colour)
     elif sent.state == SentInvoice.State.REFUSED:
         word = "Deleted in Procore" if sent.procore_id else "Not in Procore"
-    return {"word": word, "colour": STATE_COLOURS[SentInvoice.State(sent.state)]}
+    return {"word": word, "colour": colour}
