@@ -13,13 +13,13 @@ from accounting.problems import problem
 from companies import access
 from companies.models import Membership
 from invoices.models import Invoice
-from procore_sync import following, gates
+from procore_sync import following
 from procore_sync.explaining import Action, Answer, Step
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, SentInvoice
 from procore_sync.records import Record
 
 # Where earlier approvals are chosen for import.
-REVIEW = "procore_sync:settings"
+REVIEW, REVIEW_PART = "procore_sync:settings", "#not-imported"
 
 
 def of_gate(
@@ -38,7 +38,7 @@ def _of_gate(
         return of_settings("Turn the switch on", "procore_sync:settings", membership, "#quickbooks-sync")
     if name == "quickbooks":
         return of_settings("Connect QuickBooks", "accounting:integrations", membership)
-    if name == "mirroring" and name in gates.REVIEWABLE:
+    if name == "mirroring":
         return review(membership)
     if name == "created_in_procore" and sent is not None:
         return Action("Ask about inBuild's own invoice", f"{reverse('procore:why')}?invoice={sent.invoice.public_id}")
@@ -48,7 +48,7 @@ def _of_gate(
 
 
 def review(membership: Membership) -> Action:
-    return of_settings("Import under Review", REVIEW, membership, "#not-imported")
+    return of_settings("Import under Review", REVIEW, membership, REVIEW_PART)
 
 
 def of_procore(door: str, integration: ProcoreIntegration, membership: Membership) -> Action | None:

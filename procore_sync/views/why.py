@@ -42,18 +42,18 @@ def why(request: access.MemberRequest) -> HttpResponse:
         "can_work": request.membership.can_work,
         "not_workers": access.WORKERS_ONLY,
     }
+    is_part = request.headers.get("HX-Target") == "answer"
+    template = "procore_sync/_why_result.html" if is_part else "procore_sync/why.html"
     if asked and not _may_ask(request):
         # htmx shows no answer of 429.
-        return render(
-            request, "procore_sync/why.html", context | {"refused": TOO_MANY}, status=200 if _is_htmx(request) else 429
-        )
+        return render(request, template, context | {"refused": TOO_MANY}, status=200 if is_part else 429)
     if asked:
         with http.within(PATIENCE_SECONDS):
             found = _found(request, text)
             context["found"] = found
             if found.subject is not None:
                 context["answer"] = asking.explain(found.subject, request.membership)
-    return render(request, "procore_sync/why.html", context)
+    return render(request, template, context)
 
 
 @require_POST
@@ -98,10 +98,6 @@ def _id(request: HttpRequest, name: str) -> int:
     if not (value.isascii() and value.isdecimal() and 0 < len(value) <= 18):
         raise Http404
     return int(value)
-
-
-def _is_htmx(request: HttpRequest) -> bool:
-    return request.headers.get("HX-Request") == "true"
 
 
 def _may_ask(request: access.MemberRequest) -> bool:
