@@ -54,6 +54,11 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
         yield "viewer", f"/procore/why/?kind={kind}&project={project_id}&id={procore_id}"
     for (vendor,) in product.rows(SEVERAL):
         yield "admin", f"/procore/why/?q={quote(vendor)}"
+    changed = "source_state IN ('changed', 'deleted') ORDER BY id DESC LIMIT 2"
+    different = f"SELECT public_id FROM invoices_invoice WHERE {changed}"
+    for (public_id,) in product.rows(different):
+        yield "accountant", f"/invoices/{public_id}/"
+        yield "viewer", f"/invoices/{public_id}/"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -62,6 +67,7 @@ def test_every_page(scheme: Scheme, width: int, product: Product, visit: Callabl
     record = product.procore.create(status="under_review")
     product.procore.approve(record["id"])
     _not_imported(product)
+    _different(product)
     found: dict[str, Any] = {}
     pages: dict[str, Page] = {}
     stranger = visit(None, color_scheme=scheme, viewport={"width": width, "height": 844})
@@ -88,6 +94,31 @@ def _not_imported(product: Product) -> None:
             return
         time.sleep(0.25)
     raise AssertionError("The approval from before the switch was not set aside.")
+
+
+def _different(product: Product) -> None:
+    """A posted invoice that changed in Procore afterwards, one that is gone, and files that did not come."""
+    rule = product.procore.fault("html_200", path="/_storage/")
+    changed, gone = (product.procore.create(status="under_review", attachment="scan.pdf") for _ in range(2))
+    numbers = [each["invoice_number"] for each in (changed, gone)]
+    there = "SELECT 1 FROM invoices_invoice i JOIN accounting_bill b ON b.invoice_id = i.id WHERE b.state = 'synced'"
+    for each in (changed, gone):
+        product.procore.approve(each["id"])
+    _until(product, f"{there} AND i.number = ANY(%s)", 2, numbers)
+    product.procore.patch(f"invoices/{changed['id']}", {"scale": "0.5"})
+    product.procore.delete(f"invoices/{gone['id']}")
+    states = "SELECT 1 FROM invoices_invoice WHERE source_state IN ('changed', 'deleted') AND number = ANY(%s)"
+    _until(product, states, 2, numbers)
+    _until(product, "SELECT 1 FROM procore_sync_procoreattachment WHERE reason <> ''", 1)
+    product.procore.delete(f"faults/{rule}")
+
+
+def _until(product: Product, sql: str, rows: int, *parameters: Any) -> None:
+    for _ in range(80):
+        if len(product.rows(sql, *parameters)) >= rows:
+            return
+        time.sleep(0.25)
+    raise AssertionError(f"It did not happen: {sql}")
 
 
 def _mistakes(page: Page, name: str, width: int) -> dict[str, Any]:
