@@ -54,8 +54,9 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
         yield "viewer", f"/procore/why/?kind={kind}&project={project_id}&id={procore_id}"
     for (vendor,) in product.rows(SEVERAL):
         yield "admin", f"/procore/why/?q={quote(vendor)}"
-    changed = "source_state IN ('changed', 'deleted') ORDER BY id DESC LIMIT 2"
-    different = f"SELECT public_id FROM invoices_invoice WHERE {changed}"
+    different = (
+        "SELECT public_id FROM invoices_invoice WHERE source_state IN ('changed', 'deleted') ORDER BY id DESC LIMIT 2"
+    )
     for (public_id,) in product.rows(different):
         yield "accountant", f"/invoices/{public_id}/"
         yield "viewer", f"/invoices/{public_id}/"
