@@ -20,6 +20,10 @@ def main(arguments: list[str]) -> int:
         from launcher import faults
 
         faults.main(rest)
+    if command == "screens":
+        from launcher import faults
+
+        faults.main(["screens"])
     if command == "check":
         from launcher import checks
 

@@ -351,7 +351,7 @@ def test_run_without_a_command_and_with_a_wrong_one() -> None:
     assert "./run demo" in usage.stdout
     wrong = subprocess.run([sys.executable, "run", "deploy"], cwd=ROOT, capture_output=True, text=True)
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr == "There is no command 'deploy': it is one of demo, test, faults, check, shell.\n"
+    assert wrong.stderr == "There is no command 'deploy': it is one of demo, test, faults, screens, check, shell.\n"
 
 
 # --- reading pages, and what is committed --------------------------------------------------------------------------
