@@ -78,11 +78,13 @@ def check(integration: ProcoreIntegration) -> dict[str, Any]:
     """How the last look at the connection went, or how far the one under way is."""
     rows = integration.projects.filter(is_open=True)
     begun = integration.check_started_at
+    said = {step["words"][:500] for step in integration.steps}
     return {
         "check_steps": [
             {**step, "label": steps.LABELS[step["name"]], "status": STEP_WORDS[step["state"]]}
             for step in steps.in_order(integration.steps)
         ],
+        "unsaid": "" if integration.check_result in said else integration.check_result,
         "looked_at": rows.filter(checked_at__gte=begun).count() if begun else None,
         "to_look_at": rows.count() if begun else None,
     }

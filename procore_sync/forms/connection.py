@@ -52,6 +52,6 @@ class UserForm(forms.Form):
 
     procore_company_id = _company_id()
 
-    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, data: Mapping[str, Any] | None = None, *, initial: Mapping[str, Any] | None = None) -> None:
         # The service account's form on the same page has a field of this name.
-        super().__init__(data, auto_id="id_user_%s")
+        super().__init__(data, auto_id="id_user_%s", initial=dict(initial or {}))

@@ -152,10 +152,12 @@ def _connection(
     user_form: UserForm | None = None,
 ) -> dict[str, Any]:
     """What the Connection card shows."""
+    names = ("environment", "procore_company_id") if integration else ()
+    known = {name: getattr(integration, name) for name in names}
     context: dict[str, Any] = {
         "integration": integration,
-        "form": form or ConnectionForm(),
-        "user_form": (user_form or UserForm()) if tokens.offers_user_grant() else None,
+        "form": form or ConnectionForm(initial=known),
+        "user_form": (user_form or UserForm(initial=known)) if tokens.offers_user_grant() else None,
         "user_environment": settings.PROCORE_ENVIRONMENTS[settings.PROCORE_CLIENT_ENVIRONMENT]["label"],
     }
     if integration:
