@@ -148,7 +148,7 @@ def _posted(bill: Bill, zone: ZoneInfo) -> list[Step]:
     """All of these were answered with yes, or it would not have been sent."""
     number = bill.external_number or bill.external_id
     told = {
-        "taking": f"It went to {bill.integration}.",
+        "taking": f"It was connected when the bill was sent: {bill.integration}",
         "accounts": "They were when it was sent.",
         "clear": "It was not held back when it was sent.",
         "sent": f"It was sent as bill {number} (QuickBooks ID {bill.external_id}) on {when(bill.synced_at, zone)}.",

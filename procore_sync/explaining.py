@@ -114,12 +114,15 @@ def when(moment: datetime | None, zone: ZoneInfo) -> str:
 def of_gates(answers: Sequence[gates.Gate]) -> list[Step]:
     """The gates before the import. What Procore does not show at all leaves the rest unanswered."""
     steps: list[Step] = []
+    shut: set[str] = set()
     for gate in answers:
-        if steps and steps[0].answer is not Answer.YES:
+        if "found" in shut or (gate.name == "mirroring" and "status" in shut):
             steps.append(Step(gate.name, gate.question, Answer.NOT_REACHED))
-        else:
-            answer = Answer.YES if gate.is_open else Answer.NO
-            steps.append(Step(gate.name, gate.question, answer, gate.evidence if gate.is_open else gate.reason))
+            continue
+        answer = Answer.YES if gate.is_open else Answer.NO
+        steps.append(Step(gate.name, gate.question, answer, gate.evidence if gate.is_open else gate.reason))
+        if not gate.is_open:
+            shut.add(gate.name)
     return steps
 
 

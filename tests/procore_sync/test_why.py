@@ -195,6 +195,7 @@ def test_not_approved(status: str, switched_on: ProcoreIntegration, procore: Pro
     told = ask(record["invoice_number"])
     assert f"It is {status.replace('_', ' ').title()} in Procore and comes once it is approved." in told
     assert "Open in Procore" in told
+    assert "Was the switch on when it was approved? Not reached" in told
     assert "Was it imported into inBuild? Not reached" in told
 
 
