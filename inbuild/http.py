@@ -72,6 +72,16 @@ def within(seconds: float) -> Iterator[None]:
         _until.reset(mark)
 
 
+@contextmanager
+def in_full() -> Iterator[None]:
+    """Calls of this block may take their own time even inside `within`: what they use up can be used once only."""
+    mark = _until.set(None)
+    try:
+        yield
+    finally:
+        _until.reset(mark)
+
+
 def seconds_left(at_most: float) -> float:
     """How long a call made now may take, given what it may take by itself."""
     until = _until.get()

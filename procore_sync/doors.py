@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.urls import reverse
@@ -17,9 +18,6 @@ from procore_sync import following
 from procore_sync.explaining import Action, Answer, Step
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, SentInvoice
 from procore_sync.records import Record
-
-# Where earlier approvals are chosen for import.
-REVIEW, REVIEW_PART = "procore_sync:settings", "#not-imported"
 
 
 def of_gate(
@@ -39,7 +37,7 @@ def _of_gate(
     if name == "quickbooks":
         return of_settings("Connect QuickBooks", "accounting:integrations", membership)
     if name == "mirroring":
-        return review(membership)
+        return review(membership, row.number)
     if name == "created_in_procore" and sent is not None:
         return Action("Ask about inBuild's own invoice", f"{reverse('procore:why')}?invoice={sent.invoice.public_id}")
     if name == "status" and row.status == "approved_as_noted":
@@ -47,8 +45,8 @@ def _of_gate(
     return in_procore(following.source_url(row.integration, record))
 
 
-def review(membership: Membership) -> Action:
-    return of_settings("Import under Review", REVIEW, membership, REVIEW_PART)
+def review(membership: Membership, number: str) -> Action:
+    return of_settings("Import under Review", "procore_sync:review", membership, f"?{urlencode({'q': number})}")
 
 
 def of_procore(door: str, integration: ProcoreIntegration, membership: Membership) -> Action | None:

@@ -176,7 +176,9 @@ def _renew(row: ProcoreIntegration) -> str:
     same = _rows(row).filter(token_generation=row.token_generation)
     body = {"grant_type": "refresh_token", "refresh_token": row.refresh_token}
     try:
-        pair = _pair(_asked(row, _our_app() | body), renewable=True)
+        # A refresh token is good once: a page's patience must not end while its answer is on the way.
+        with http.in_full():
+            pair = _pair(_asked(row, _our_app() | body), renewable=True)
     except Unavailable:
         same.update(refreshing_until=None)
         raise

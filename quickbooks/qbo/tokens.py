@@ -71,7 +71,9 @@ def _refreshed(integration: Integration, generation: int) -> str:
 def _refresh(integration: Integration, token: Token) -> str:
     recorder = auditing.call_recorder(integration.company_id, "intuit", "token")
     try:
-        pair = _first_good(recorder, token)
+        # The answer holds the only good pair: a page's patience must not end while it is on the way.
+        with http.in_full():
+            pair = _first_good(recorder, token)
     except gateway.SignInUnavailable as exc:
         Token.objects.filter(pk=token.pk).update(refreshing_until=None)
         raise NotSent("cannot_reach", timedelta(seconds=30), str(exc)) from exc

@@ -160,3 +160,16 @@ def test_several_calls_before_which_a_person_waits_share_one_time_limit(calls: l
             ask(calls, url, seconds=30)
     assert time.monotonic() - started < 3
     assert http.seconds_left(30) == 30
+
+
+@pytest.mark.django_db
+def test_what_must_not_be_cut_short_takes_its_own_time_inside_a_limit(calls: list[http.Call]) -> None:
+    def slow(caller: socket.socket) -> None:
+        time.sleep(1.0)
+        caller.sendall(head(2) + b"ok")
+
+    with server(slow) as url, http.within(0.3):
+        with http.in_full():
+            assert ask(calls, url, seconds=30).content == b"ok"
+        with pytest.raises(http.OutsideError):
+            ask(calls, url, seconds=30)
