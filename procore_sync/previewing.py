@@ -68,8 +68,10 @@ def _vendors(integration: ProcoreIntegration) -> Vendors | None:
     listed = ListEntry.objects.filter(integration__in=books, kind=ListEntry.Kind.VENDOR, active=True)
     if not listed.filter(mappings=None).exists():
         return None
-    same_name = listed.filter(name=OuterRef("vendor_name"))
-    mapped = Mapping.objects.filter(integration__in=books, entry__active=True, vendor__name=OuterRef("vendor_name"))
+    same_name = listed.filter(name__iexact=OuterRef("vendor_name"))
+    mapped = Mapping.objects.filter(
+        integration__in=books, entry__active=True, vendor__name__iexact=OuterRef("vendor_name")
+    )
     rows = ProcoreInvoice.objects.filter(
         company_id=integration.company_id,
         integration=integration,

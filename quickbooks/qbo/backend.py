@@ -71,23 +71,9 @@ class Online:
             raise NotSent("cannot_reach", NO_CONNECTION, "QuickBooks' answer could not be read") from exc
 
     def refresh_lists(self, integration: Integration) -> None:
-        """Accounts only, for now: what the posting settings offer. Raises NotSent or NeedsReconnect."""
-        try:
-            rows = _calling(integration, "accounts", lambda company: list(company.query("Account")))
-        except Fault as fault:
-            raise faults.of_read(fault) from fault
-        except http.OutsideError as exc:
-            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
-        entries = [
-            lists.Entry(
-                external_id=str(row["Id"]),
-                name=str(row.get("FullyQualifiedName") or row["Name"]),
-                active=bool(row.get("Active", True)),
-                subtype=str(row.get("AccountSubType") or row.get("AccountType") or ""),
-            )
-            for row in rows
-        ]
-        lists.store(integration, ListEntry.Kind.ACCOUNT, entries)
+        """Accounts, which the posting settings offer, and vendors. Raises NotSent or NeedsReconnect."""
+        lists.store(integration, ListEntry.Kind.ACCOUNT, map(_account, _listed(integration, "Account")))
+        lists.store(integration, ListEntry.Kind.VENDOR, map(_vendor, _listed(integration, "Vendor")))
 
     def _ensure_vendor(self, bill: Bill) -> Refused | None:
         """Nothing of the bill has left yet, so whatever fails here leaves it unsent."""
@@ -148,6 +134,29 @@ def _calling(integration: Integration, subject: str, call: Callable[[gateway.Com
             raise
     token = tokens.after_refusal(integration, token)
     return call(gateway.Company(recorder, integration.external_id, token))
+
+
+def _listed(integration: Integration, kind: str) -> list[Any]:
+    try:
+        return _calling(integration, f"list:{kind}", lambda company: list(company.query(kind)))
+    except Fault as fault:
+        raise faults.of_read(fault) from fault
+    except http.OutsideError as exc:
+        raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
+
+
+def _account(row: Any) -> lists.Entry:
+    return lists.Entry(
+        external_id=str(row["Id"]),
+        name=str(row.get("FullyQualifiedName") or row["Name"]),
+        active=bool(row.get("Active", True)),
+        subtype=str(row.get("AccountSubType") or row.get("AccountType") or ""),
+    )
+
+
+def _vendor(row: Any) -> lists.Entry:
+    active = bool(row.get("Active", True))
+    return lists.Entry(external_id=str(row["Id"]), name=str(row["DisplayName"]), active=active)
 
 
 def _integration(bill: Bill) -> Integration:

@@ -21,7 +21,7 @@ from procore_sync import mirroring
 from procore_sync.models import Backfill, MirroringPeriod, ProcoreIntegration, ProcoreInvoice
 from procore_sync.tasks import sweep_due
 from tests.support import work
-from tests.support.emulated import COMPANY_ID, IntuitEmulator, ProcoreEmulator
+from tests.support.emulated import COMPANY_ID, REALM, IntuitEmulator, ProcoreEmulator
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +51,11 @@ def shown(client: Any, address: str) -> str:
 def earlier(procore: ProcoreEmulator, integration: ProcoreIntegration) -> list[Mapping[str, Any]]:
     """What Procore's own ledger holds approved and not made by inBuild."""
     rows = procore.invoices(company_id=COMPANY_ID, status="approved,approved_as_noted")
-    return [row for row in rows if row["created_by"] != integration.own_user_id]
+    costs = procore.direct_costs(company_id=COMPANY_ID, status="approved", type="invoice")
+    return [
+        *(row for row in rows if row["created_by"] != integration.own_user_id),
+        *(row | {"current_payment_due": row["grand_total"]} for row in costs),
+    ]
 
 
 def total(records: Iterable[Mapping[str, Any]]) -> str:
@@ -115,6 +119,7 @@ def test_the_preview_counts_what_procore_itself_holds(
     procore_integration: ProcoreIntegration,
     quickbooks: Integration,
     procore: ProcoreEmulator,
+    intuit: IntuitEmulator,
     admin: User,
     as_user: Any,
 ) -> None:
@@ -129,8 +134,11 @@ def test_the_preview_counts_what_procore_itself_holds(
     assert page.index("will <strong>not</strong> come") < page.index('role="switch"')
     assert "Counted <time" in page
     assert 'hx-trigger="every 3s"' not in page
-    # The vendors of the books were never read, so nothing is claimed about them.
-    assert "not known in QuickBooks" not in page
+    names = {row["vendor_name"] for row in there}
+    books = {row["display_name"].casefold() for row in intuit.get("ledger", realm=REALM)["vendors"] if row["active"]}
+    unknown = [name for name in names if name.casefold() not in books]
+    assert 0 < len(unknown) < len(names)
+    assert f"{len(unknown)} of {len(names)} vendors of approved invoices are not known in QuickBooks yet." in page
     assert "From now on" in page
 
 
@@ -169,6 +177,8 @@ def test_unknown_vendors_are_counted_once_the_list_is_known(
         )
     mapped = Vendor.objects.create(company=procore_integration.company, name="Mapped Inc")
     mapping.map_vendor(quickbooks, mapped, external_id="77", name="Another name there")
+    # While the vendors of the books were never read, nothing is claimed about them.
+    ListEntry.objects.filter(kind=ListEntry.Kind.VENDOR, mappings=None).delete()
     assert "not known in QuickBooks" not in shown(as_user(admin), SETTINGS)
     lists.store(
         quickbooks,
@@ -667,7 +677,7 @@ def test_settings_list_only_what_needs_attention(
     assert "Procore&#x27;s record could not be read." in table
     assert "It was off." in table
     assert "It is an expense." not in table
-    assert "/procore/why/?q=N%200%2Fx" in table
+    assert "/procore/why/?kind=direct_cost&amp;project=1&amp;id=0" in table
     assert "The latest 2" in table
 
 
