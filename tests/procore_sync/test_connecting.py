@@ -117,7 +117,8 @@ def test_a_second_procore_company_must_wait_for_the_first_to_go(
 def test_disconnecting_removes_our_hooks_gives_the_sign_in_back_and_forgets_it(
     procore_integration: ProcoreIntegration, procore: ProcoreEmulator, admin: User
 ) -> None:
-    foreign = procore.get("hooks")[0] | {"destination_url": "https://elsewhere.example/hook"}
+    of_project = next(hook for hook in procore.get("hooks") if hook["project_id"])
+    foreign = of_project | {"destination_url": "https://elsewhere.example/hook"}
     procore.patch(f"hooks/{foreign['id']}", {"destination_url": foreign["destination_url"]})
     key = procore_integration.hook_key
     connecting.disconnect(procore_integration, user=admin)
