@@ -54,7 +54,7 @@ def earlier(procore: ProcoreEmulator, integration: ProcoreIntegration) -> list[M
     costs = procore.direct_costs(company_id=COMPANY_ID, status="approved", type="invoice")
     return [
         *(row for row in rows if row["created_by"] != integration.own_user_id),
-        *(row | {"current_payment_due": row["grand_total"]} for row in costs),
+        *({**row, "current_payment_due": row["grand_total"]} for row in costs),
     ]
 
 
