@@ -113,6 +113,20 @@ def refresh_from_procore(invoice: Invoice, new: NewInvoice) -> None:
     )
 
 
+def know_projects(company: Company, environment: str, projects: Iterable[tuple[int, str, str]]) -> None:
+    """Projects of Procore's by id, name and number: an invoice made here can name one before any was imported."""
+    Project.objects.bulk_create(
+        [
+            Project(company=company, procore_environment=environment, procore_id=procore_id, name=name, number=number)
+            for procore_id, name, number in projects
+        ],
+        batch_size=200,
+        update_conflicts=True,
+        unique_fields=["company", "procore_environment", "procore_id"],
+        update_fields=["name", "number"],
+    )
+
+
 def note_mismatch(invoice: Invoice, sentence: str) -> None:
     """Two amounts that should be the same are not: the invoice's bill is held with this sentence."""
     invoice.mismatch = sentence[:500]

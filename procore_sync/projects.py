@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from inbuild.queue import ring
+from invoices import recording
 from procore_sync import reading
 from procore_sync.bells import SWEEP_DUE
 from procore_sync.client import Forbidden, NotFound, Procore
@@ -33,6 +34,9 @@ def remember(integration: ProcoreIntegration, procore: Procore) -> Known:
     listed = {row["id"]: row for row in procore.projects() if _is_usable(row)}
     rows = ProcoreProject.objects.filter(integration=integration)
     _store(integration, listed.values())
+    recording.know_projects(
+        integration.company, integration.environment, [(row["id"], *_names(row)) for row in listed.values()]
+    )
     # A new one, or one that is open again, is compared with Procore at once.
     to_follow = rows.filter(Q(is_open=False) | Q(next_at=None), procore_id__in=listed)
     if to_follow.update(is_open=True, compare_due_at=Now(), next_at=Now()):
@@ -47,16 +51,18 @@ def _is_usable(row: Mapping[str, Any]) -> bool:
 
 
 def _store(integration: ProcoreIntegration, listed: Iterable[Mapping[str, Any]]) -> None:
-    rows = [
-        ProcoreProject(
-            company_id=integration.company_id,
-            integration=integration,
-            procore_id=found["id"],
-            name=reading.text(found.get("name"))[:255],
-            number=reading.text(found.get("project_number"))[:60],
+    rows = []
+    for found in listed:
+        name, number = _names(found)
+        rows.append(
+            ProcoreProject(
+                company_id=integration.company_id,
+                integration=integration,
+                procore_id=found["id"],
+                name=name,
+                number=number,
+            )
         )
-        for found in listed
-    ]
     ProcoreProject.objects.bulk_create(
         rows,
         batch_size=CHUNK,
@@ -64,6 +70,10 @@ def _store(integration: ProcoreIntegration, listed: Iterable[Mapping[str, Any]])
         unique_fields=["integration", "procore_id"],
         update_fields=["name", "number"],
     )
+
+
+def _names(row: Mapping[str, Any]) -> tuple[str, str]:
+    return reading.text(row.get("name"))[:255], reading.text(row.get("project_number"))[:60]
 
 
 def _is_withdrawn(procore: Procore, project: ProcoreProject) -> bool:

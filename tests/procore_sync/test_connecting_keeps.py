@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounting.models import Integration
 from companies.models import Company, User
 from inbuild import queue
+from invoices.models import Project
 from procore_sync import connecting, keeping, mirroring
 from procore_sync.client import Procore, Unavailable
 from procore_sync.importing import Taken
@@ -387,3 +388,14 @@ def test_sweeps_go_on_while_hooks_are_missing(
     assert project.swept_at is not None
     # A good sweep does not hide that the hook is missing.
     assert project.hook_problem
+
+
+def test_an_invoice_made_here_can_name_a_project_before_any_was_imported(
+    integration: ProcoreIntegration, procore: ProcoreEmulator, accountant: User, as_user: Any
+) -> None:
+    made = procore.create_project(company_id=integration.procore_company_id, name="Quarry Road Depot")
+    look_again(integration)
+    names = set(Project.objects.filter(company=integration.company).values_list("procore_id", "name"))
+    assert names == set(ProcoreProject.objects.values_list("procore_id", "name"))
+    assert made["id"] in {procore_id for procore_id, _ in names}
+    assert "Quarry Road Depot" in as_user(accountant).get("/invoices/new/").content.decode()
