@@ -56,10 +56,11 @@ def access_token(integration: ProcoreIntegration) -> str:
     """A token that is good for some minutes. Raises SignInRefused or Unavailable."""
     if integration.pk is None:  # a trial: nothing of it is stored
         return str(integration.access_token or _fetched(integration))
-    fresh = _rows(integration).filter(access_expires_at__gt=Now() + EARLY).first()
-    if fresh and fresh.access_token:
-        return str(fresh.access_token)
     row = _current(integration)
+    # The pair that is judged is the one that is renewed: another read later may be somebody's new one already.
+    same = _rows(row).filter(token_generation=row.token_generation, access_expires_at__gt=Now() + EARLY)
+    if row.access_token and same.exists():
+        return str(row.access_token)
     return _renewed(row) if row.grant == USER else _fetched(row)
 
 

@@ -23,8 +23,10 @@ PATIENCE_SECONDS = 15.0
 
 def access_token(integration: Integration) -> str:
     """A token that is good for some minutes. Raises NotSent or NeedsReconnect."""
-    fresh = Token.objects.filter(integration=integration, access_expires_at__gt=Now() + EARLY).first()
-    return str(fresh.access_token) if fresh else _refreshed(integration, _current(integration).generation)
+    token = _current(integration)
+    # The pair that is judged is the one that is renewed: another read later may be somebody's new one already.
+    same = Token.objects.filter(pk=token.pk, generation=token.generation, access_expires_at__gt=Now() + EARLY)
+    return str(token.access_token) if same.exists() else _refreshed(integration, token.generation)
 
 
 def after_refusal(integration: Integration, refused: str) -> str:
