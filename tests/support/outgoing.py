@@ -80,6 +80,7 @@ class Outgoing:
 
     def go_on(self, sent: SentInvoice) -> SentInvoice:
         """The time of whatever waits has come."""
+        work.forget_pacing()
         now = timezone.now()
         SentInvoice.objects.filter(next_at__isnull=False).update(next_at=now, lease_until=None)
         ProcoreInvoice.objects.filter(next_at__isnull=False).update(next_at=now)
