@@ -13,13 +13,17 @@ from procore_sync.records import Approval, Line, Record
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What Procore shows now; `record` None when it shows nothing. `mismatch` says which of its sums does not hold."""
+    """What Procore shows now; `record` None when it shows nothing. `mismatch` says which of its sums does not hold.
+
+    `is_odd`: it is approved, but its history ends with an approval that was taken back.
+    """
 
     record: Record | None
     lines: tuple[Line, ...] = ()
     mismatch: str = ""
     approval: Approval | None = None
     last_change: Approval | None = None
+    is_odd: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -68,7 +72,8 @@ def _subcontractor_invoice(procore: Procore, row: ProcoreInvoice) -> Fetched:
         raise Unavailable("Procore shows the invoice but not its lines or history. inBuild tries again.") from exc
     lines, amounts = records.subcontractor_invoice_lines(detail, data.get("items"))
     mismatch, approval = records.mismatch(data, amounts), records.approval(history)
-    return Fetched(record, lines, mismatch, approval, records.last_change(history))
+    is_odd = approval is None and records.tells_of_approval(history)
+    return Fetched(record, lines, mismatch, approval, records.last_change(history), is_odd)
 
 
 def _last_change(procore: Procore, row: ProcoreInvoice) -> Approval | None:

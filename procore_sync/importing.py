@@ -201,11 +201,16 @@ def _approval_facts(
         return facts | {"approval_source": source}
     for since, source in (
         (row.seen_unapproved_at, ProcoreInvoice.ApprovalSource.FIRST_SEEN),
-        (fetched.record.created_at if fetched.record else None, ProcoreInvoice.ApprovalSource.CREATED),
+        (_created(fetched), ProcoreInvoice.ApprovalSource.CREATED),
     ):
         if since and any(period.holds(since) and period.holds(first_seen) for period in mirroring.periods(integration)):
             return facts | {"approved_at": first_seen, "approval_source": source}
     return facts | {"approval_source": ""}
+
+
+def _created(fetched: Fetched) -> datetime | None:
+    """Since when it can have been approved. From a history that contradicts itself nothing is concluded."""
+    return None if fetched.is_odd or fetched.record is None else fetched.record.created_at
 
 
 def facts_for_gates(

@@ -207,6 +207,14 @@ def approval(history: Sequence[Mapping[str, Any]]) -> Approval | None:
     return found
 
 
+def tells_of_approval(history: Sequence[Mapping[str, Any]]) -> bool:
+    """Does the history name any approval, be it one that was taken back?"""
+    return any(
+        status_key(row.get("column")) in ("status", "invoice_status") and status_key(row.get("new_value")) in APPROVED
+        for row in history
+    )
+
+
 def fingerprint(record: Record, found: Sequence[Line], mismatch: str = "") -> str:
     """Changes exactly when something changes that a bill shows or that holds it."""
     parts = [

@@ -117,9 +117,7 @@ def prepared(procore: ProcoreEmulator, company: Any, user: User) -> Outgoing:
         for contract in procore.get("objects/commitment", project_id=made["id"])
         if contract["id"] in made["commitment_ids"]
     ]
-    project = Project.objects.create(
-        company=company, name=made["name"], procore_id=made["id"], procore_environment=integration.environment
-    )
+    project = Project.objects.get(company=company, procore_id=made["id"])
     sending.set_to(integration, True, user=user)
     integration.refresh_from_db()
     outgoing = Outgoing(procore, integration, project, contracts, user)
