@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.test import Client
 
@@ -17,6 +18,10 @@ from tests.support.emulated import IntuitEmulator, ProcoreEmulator
 from tests.support.emulator_process import running_emulator
 
 PASSWORD = "a-long-enough-password"
+
+# A busy machine is no finding: Hypothesis judges what it finds, not how long it took.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture
