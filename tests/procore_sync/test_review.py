@@ -186,7 +186,7 @@ def test_unknown_vendors_are_counted_once_the_list_is_known(
         [lists.Entry("1", "Known Ltd"), lists.Entry("2", "new co"), lists.Entry("77", "Another name there")],
     )
     # QuickBooks knows a vendor whatever the case of its name.
-    assert "1 of 4 vendors of approved invoices are not known in QuickBooks yet." in shown(as_user(admin), SETTINGS)
+    assert "1 of 4 vendors of approved invoices is not known in QuickBooks yet." in shown(as_user(admin), SETTINGS)
 
 
 def test_a_filtered_selection_arrives_exactly_once(
