@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,16 @@ NO_DIRECT_COSTS = (
     "inBuild cannot read direct costs here: the tool is switched off in this project, or the permission is missing."
 )
 SOON = ProcoreInvoice.Priority.LATER
-Changed = list[tuple[str, int, datetime | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row of a list: what it is, when it was last changed by Procore's clock, and its status."""
+
+    kind: str
+    procore_id: int
+    at: datetime | None
+    status: str
 
 
 def sweep(project: ProcoreProject) -> int:
@@ -64,7 +74,7 @@ def _changes(project: ProcoreProject, procore: Procore) -> int:
     ]
     with transaction.atomic(durable=True):
         hinted = _hint_at(project, changed)
-        latest = max((at for _, _, at in changed if at), default=project.swept_until)
+        latest = max((listed.at for listed in changed if listed.at), default=project.swept_until)
         _finish(project, swept_until=latest, swept_at=Now(), problem="", direct_costs_problem=problem)
     return hinted
 
@@ -79,12 +89,14 @@ def _direct_costs_since(
         return [], NO_DIRECT_COSTS
 
 
-def _listed(kind: str, rows: Iterable[Mapping[str, Any]]) -> Changed:
-    """Kind, id and time of the last change of every row that has an id."""
-    found: Changed = []
+def _listed(kind: str, rows: Iterable[Mapping[str, Any]]) -> list[Listed]:
+    """Every row that has an id."""
+    found = []
     for row in rows:
         with suppress(reading.Unreadable):
-            found.append((kind, reading.an_id(row.get("id"), "id"), reading.a_moment(row.get("updated_at"))))
+            procore_id = reading.an_id(row.get("id"), "id")
+            at, status = reading.a_moment(row.get("updated_at")), reading.status_key(row.get("status"))
+            found.append(Listed(kind, procore_id, at, status))
     return found
 
 
@@ -102,29 +114,33 @@ def _compare_is_due(project: ProcoreProject) -> bool:
     return rows.filter(Q(compare_due_at=None) | Q(compare_due_at__lte=Now())).exists()
 
 
-def _hint_at(project: ProcoreProject, changed: Changed) -> int:
-    """Only at what is new to us: the overlap and our own webhooks have shown most of it already."""
+def _hint_at(project: ProcoreProject, changed: list[Listed]) -> int:
+    """Only at what is new to us: the overlap and our own webhooks have shown most of it already.
+
+    Procore's times are whole seconds, so a status may change within the second that is known already.
+    """
     rows = ProcoreInvoice.objects.filter(
-        integration=project.integration, procore_id__in=[procore_id for _, procore_id, _ in changed]
+        integration=project.integration, procore_id__in=[listed.procore_id for listed in changed]
     )
-    known = {
-        (kind, procore_id): max((at for at in times if at), default=None)
-        for kind, procore_id, *times in rows.values_list("kind", "procore_id", "source_updated_at", "told_at")
-    }
-    hinted = 0
-    for kind, procore_id, at in changed:
-        seen = known.get((kind, procore_id))
-        if seen is None or at is None or at > seen:
-            ProcoreInvoice.hint(
-                project.integration,
-                kind=kind,
-                procore_id=procore_id,
-                project_id=project.procore_id,
-                told_at=at,
-                priority=SOON,
-            )
-            hinted += 1
-    return hinted
+    known = {(row.kind, row.procore_id): row for row in rows.defer("snapshot", "imported", "evidence")}
+    new = [listed for listed in changed if _is_new(listed, known.get((listed.kind, listed.procore_id)))]
+    for listed in new:
+        ProcoreInvoice.hint(
+            project.integration,
+            kind=listed.kind,
+            procore_id=listed.procore_id,
+            project_id=project.procore_id,
+            told_at=listed.at,
+            priority=SOON,
+        )
+    return len(new)
+
+
+def _is_new(listed: Listed, row: ProcoreInvoice | None) -> bool:
+    if row is None or listed.at is None:
+        return True
+    seen = max((at for at in (row.source_updated_at, row.told_at) if at), default=None)
+    return seen is None or listed.at > seen or (row.next_at is None and listed.status != row.status)
 
 
 def _finish(project: ProcoreProject, **facts: Any) -> None:

@@ -229,3 +229,21 @@ def test_a_project_without_the_direct_costs_tool_still_brings_its_subcontractor_
     project = switched_on.projects.get(procore_id=record["project_id"])
     assert project.problem == ""
     assert "direct costs" in project.direct_costs_problem
+
+
+def test_an_approval_within_the_second_that_is_known_already_is_not_missed(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator
+) -> None:
+    """Procore's times are whole seconds. Found by 500 approvals with every webhook dropped."""
+    record = procore.create(status="under_review", emit=False)
+    compared(switched_on)
+    row = ProcoreInvoice.objects.get(procore_id=record["id"])
+    assert row.status == "under_review"
+    assert row.source_updated_at is not None
+    procore.approve(record["id"], at=row.source_updated_at.isoformat(), emit=False)
+    now = next(each for each in procore.invoices(id=record["id"]))
+    assert now["updated_at"][:19] == record["updated_at"][:19]
+    switched_on.projects.update(next_at=timezone.now())
+    sweep_due(company_id=switched_on.company_id)
+    work.drain(switched_on.company)
+    assert [bill["doc_number"] for bill in intuit.bills()] == [record["invoice_number"]]
