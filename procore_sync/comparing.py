@@ -58,9 +58,9 @@ def _compare_some(project: ProcoreProject, kind: str, rows: list[Mapping[str, An
     found = {procore_id: row for row in rows if (procore_id := _id(row)) is not None}
     known = {
         row.procore_id: row
-        for row in ProcoreInvoice.objects.filter(
-            integration=integration, kind=kind, procore_id__in=found
-        ).select_for_update()
+        for row in ProcoreInvoice.objects.filter(integration=integration, kind=kind, procore_id__in=found)
+        .order_by("pk")
+        .select_for_update()
     }
     new, hinted = [], 0
     for procore_id, data in found.items():

@@ -161,7 +161,7 @@ def _keep(
     try:
         with transaction.atomic():
             row, _ = ProcoreIntegration.objects.get_or_create(**same)
-            row = ProcoreIntegration.objects.select_for_update().get(pk=row.pk)
+            row = ProcoreIntegration.objects.select_for_update(no_key=True).get(pk=row.pk)
             rows = ProcoreIntegration.objects.filter(pk=row.pk)
             secret = {} if row.hook_secret else hooks.new_secret()
             # The attempt rises, so that a look under way with the sign-in before writes nothing more.

@@ -191,7 +191,7 @@ def rotate(integration: ProcoreIntegration, *, user: User) -> None:
     Raises CannotRotate. The hooks are given it by the check, which finishes what a crash left undone.
     """
     with transaction.atomic():
-        row = ProcoreIntegration.objects.select_for_update().get(pk=integration.pk)
+        row = ProcoreIntegration.objects.select_for_update(no_key=True).get(pk=integration.pk)
         if not row.is_active:
             raise CannotRotate("Connect Procore first.")
         if row.previous_hook_secret_sha256:

@@ -45,11 +45,11 @@ def last_period(integration: ProcoreIntegration) -> MirroringPeriod | None:
 def set_to(integration: ProcoreIntegration, wanted: bool, *, user: User) -> None:
     """Turn the switch on or off. Setting it to what it is already changes nothing and writes nothing.
 
-    Takes the ProcoreIntegration row `FOR UPDATE`, so it waits for imports that hold it `FOR SHARE`, and every import
-    after it sees the new state. Raises CannotSwitch.
+    Takes the ProcoreIntegration row `FOR NO KEY UPDATE`, so it waits for imports that hold it `FOR SHARE`, and every
+    import after it sees the new state; whoever only stores a row that points to it does not wait. Raises CannotSwitch.
     """
     with transaction.atomic(durable=True):
-        row = ProcoreIntegration.objects.select_for_update().get(pk=integration.pk)
+        row = ProcoreIntegration.objects.select_for_update(no_key=True).get(pk=integration.pk)
         period = MirroringPeriod.objects.filter(integration=row, ended_at=None).first()
         if wanted and period is None:
             if not row.is_active:
@@ -68,7 +68,9 @@ def _look_at_everything(integration: ProcoreIntegration) -> None:
     """Note which invoices are unapproved at this moment, and take up what was approved while it was on before."""
     integration.compare_soon()
     late = ProcoreInvoice.objects.filter(integration=integration, invoice=None, gate="switch")
-    late.update(wanted=F("wanted") + 1, next_at=Now())
+    # In the order in which everybody takes several of them.
+    chosen = list(late.order_by("pk").select_for_update().values_list("pk", flat=True))
+    late.filter(pk__in=chosen).update(wanted=F("wanted") + 1, next_at=Now())
     ring(IMPORT_DUE, integration.company_id)
 
 

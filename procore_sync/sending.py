@@ -49,7 +49,7 @@ class AlreadySent(Exception):
 def set_to(integration: ProcoreIntegration, wanted: bool, *, user: User) -> None:
     """May inBuild's own invoices be sent to Procore? What is on its way or there already is not touched."""
     with transaction.atomic():
-        row = ProcoreIntegration.objects.select_for_update().get(pk=integration.pk)
+        row = ProcoreIntegration.objects.select_for_update(no_key=True).get(pk=integration.pk)
         if row.sends_invoices == wanted:
             return
         ProcoreIntegration.objects.filter(pk=row.pk).update(sends_invoices=wanted)

@@ -150,7 +150,7 @@ class ProcoreIntegration(WorkRow):
         Set, not flipped, under the lock that imports share: none is decided by the old answer afterwards.
         """
         with transaction.atomic(durable=True):
-            row = ProcoreIntegration.objects.select_for_update().get(pk=self.pk)
+            row = ProcoreIntegration.objects.select_for_update(no_key=True).get(pk=self.pk)
             self.approved_as_noted_counts = wanted
             if row.approved_as_noted_counts == wanted:
                 return

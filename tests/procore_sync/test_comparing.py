@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounting.models import Integration
@@ -247,3 +250,38 @@ def test_an_approval_within_the_second_that_is_known_already_is_not_missed(
     sweep_due(company_id=switched_on.company_id)
     work.drain(switched_on.company)
     assert [bill["doc_number"] for bill in intuit.bills()] == [record["invoice_number"]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_switch_and_a_compare_never_stop_each_other(switched_on: ProcoreIntegration, admin: User) -> None:
+    """A compare holds rows the switch wants, and then stores new ones that point to what the switch holds."""
+    mirroring.set_to(switched_on, False, user=admin)
+    late = ProcoreInvoice.hint(switched_on, kind="subcontractor_invoice", procore_id=77, project_id=1)
+    ProcoreInvoice.objects.filter(pk=late.pk).update(gate="switch")
+    ended: list[Exception | None] = []
+
+    def turn_on() -> None:
+        try:
+            mirroring.set_to(switched_on, True, user=admin)
+            ended.append(None)
+        except Exception as exc:
+            ended.append(exc)
+        finally:
+            connection.close()
+
+    turning = threading.Thread(target=turn_on)
+    with transaction.atomic(durable=True):
+        ProcoreInvoice.objects.select_for_update().get(pk=late.pk)
+        turning.start()
+        while not _somebody_waits():
+            time.sleep(0.02)
+        ProcoreInvoice.hint(switched_on, kind="subcontractor_invoice", procore_id=78, project_id=1)
+    turning.join()
+    assert ended == [None]
+    assert mirroring.is_on(switched_on)
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
