@@ -1,10 +1,18 @@
-"""`./run test`: pytest, with a word about Chromium, which the tests marked `browser` need."""
+"""`./run test`: pytest, with a word about Chromium, which the tests marked `browser` need.
+
+Without arguments all tests run in two rounds: what needs no whole product on all cores side by side, each worker with
+servers of its own; then, one after the other, the tests that start the whole product and look at the clock.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
+from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 from launcher.places import ROOT
@@ -29,5 +37,38 @@ def main(arguments: list[str]) -> NoReturn:
     else:
         os.environ["CHROMIUM"] = found
     os.chdir(ROOT)
-    command = [sys.executable, "-m", "pytest", *arguments]
-    os.execv(sys.executable, command)  # noqa: S606 - pytest gets the terminal and the signals itself
+    runner = _Runner()
+    sys.exit(max(runner.run(each) for each in ([arguments] if arguments else _rounds())))
+
+
+def _rounds() -> list[list[str]]:
+    # Workers would disturb each other in a Valkey that somebody gave us.
+    workers = 1 if os.environ.get("REDIS_URL") else os.cpu_count() or 1
+    return [["-m", "not system", "-n", str(workers), "--dist", "worksteal"], ["-m", "system"]]
+
+
+class _Runner:
+    """Runs pytest to its end, also when this process is asked to end; then nothing more is begun."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ending = False
+        signal.signal(signal.SIGTERM, self._end)
+        # The terminal sends it to pytest as well.
+        signal.signal(signal.SIGINT, self._note)
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Its exit code."""
+        if self._ending:
+            return 0
+        self._process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments])
+        code = self._process.wait()
+        return code if code >= 0 else 128 - code
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self._ending = True
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._ending = True
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)

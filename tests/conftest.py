@@ -120,7 +120,14 @@ def quickbooks(intuit: IntuitEmulator, company: Company, admin: User) -> Integra
     return connected.quickbooks(intuit, company, admin)
 
 
+@pytest.fixture(scope="session")
+def procore_as_connected() -> connected.ProcoreAsConnected:
+    return connected.ProcoreAsConnected()
+
+
 @pytest.fixture
-def procore_integration(procore: ProcoreEmulator, company: Company, admin: User) -> ProcoreIntegration:
+def procore_integration(
+    procore: ProcoreEmulator, company: Company, admin: User, procore_as_connected: connected.ProcoreAsConnected
+) -> ProcoreIntegration:
     """The company's Procore, connected with its service account, hooks and all."""
-    return connected.procore(company, admin)
+    return procore_as_connected.connect(procore, company, admin)

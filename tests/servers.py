@@ -1,6 +1,7 @@
 """pytest plugin, loaded by `-p tests.servers`: real PostgreSQL and Valkey before Django reads its settings.
 
 pytest-django reads them in the same hook, hence a wrapper: wrappers run before every plain implementation.
+Workers of pytest-xdist (`-n`) have servers of their own; the process that hands out the tests needs none.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ _running: list[Server] = []
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests(args: list[str]) -> Generator[None, object, object]:
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None, object, object]:
     looking_only = not _LOOKING_ONLY.isdisjoint(args) or not _LOOKING_ONLY.isdisjoint(sys.argv)
-    _prepare(looking_only)
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    hands_out = bool(getattr(early_config.known_args_namespace, "numprocesses", None)) and not is_worker
+    _prepare(looking_only or hands_out)
     return (yield)
 
 
@@ -37,24 +40,30 @@ def pytest_unconfigure() -> None:
     _stop()
 
 
-def _prepare(looking_only: bool) -> None:
-    database_url = os.environ.get("DATABASE_URL") or (_NO_DATABASE if looking_only else _started(PostgresServer()).url)
-    redis_url = os.environ.get("REDIS_URL") or (_NO_BROKER if looking_only else _started(ValkeyServer()).url)
+def _prepare(without_servers: bool) -> None:
+    database_url = _given("DATABASE_URL") or (_NO_DATABASE if without_servers else _started(PostgresServer()).url)
+    redis_url = _given("REDIS_URL") or (_NO_BROKER if without_servers else _started(ValkeyServer()).url)
     os.environ.update(
         product_variables(
             "test",
             keys=Secrets.new(),
             database_url=database_url,
             redis_url=redis_url,
-            media=_media_folder(looking_only),
+            media=_media_folder(without_servers),
             public_url="http://testserver",
             email_url="memorymail://",
         )
     )
 
 
-def _media_folder(looking_only: bool) -> Path:
-    if looking_only:
+def _given(name: str) -> str:
+    """What somebody else set; workers inherit that there is none."""
+    value = os.environ.get(name, "")
+    return "" if value in (_NO_DATABASE, _NO_BROKER) else value
+
+
+def _media_folder(without_servers: bool) -> Path:
+    if without_servers:
         return Path(os.devnull)
     # Inside a server's folder when we run one, so it goes away with it.
     if _running:

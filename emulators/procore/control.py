@@ -86,6 +86,23 @@ def _add_world(api: Blueprint, emulation: Emulation) -> None:
             seed(emulation, name)
         return jsonify({"seed": name})
 
+    @api.post("/keep")
+    def keep() -> ResponseReturnValue:
+        """Remember every object under {"name"}, until the process ends; nothing else of the world is remembered."""
+        emulation.storage.keep(_name())
+        return jsonify({"name": _name()})
+
+    @api.post("/bring_back")
+    def bring_back() -> ResponseReturnValue:
+        """Have the objects kept under {"name"} instead of those of now."""
+        with emulation.ledger.writing():
+            if not emulation.storage.keeps(_name()):
+                return jsonify({"error": "nothing is kept under this name"}), 404
+            emulation.storage.clear()
+            emulation.storage.bring_back(_name())
+            emulation.ledger.append("brought_back", _name())
+        return jsonify({"name": _name()})
+
     @api.get("/objects/<kind>")
     def objects(kind: str) -> ResponseReturnValue:
         """project, vendor, commitment, period, cost_code, user, payment, company; ?company_id=&project_id=."""
@@ -96,3 +113,7 @@ def _add_world(api: Blueprint, emulation: Emulation) -> None:
                 project_id=request.args.get("project_id", type=int),
             )
         )
+
+
+def _name() -> str:
+    return str((request.get_json(silent=True) or {}).get("name", ""))

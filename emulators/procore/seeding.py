@@ -24,9 +24,17 @@ SECOND_SERVICE_USER = 562949953500002
 
 
 def seed(emulation: Emulation, name: str) -> None:
-    """Fill an empty ledger: demo, or only companies, credentials and users."""
+    """Fill an empty ledger: demo, or only companies, credentials and users.
+
+    The second time on the same day it is copied from the first, which is many times quicker.
+    """
     with emulation.ledger.writing():
-        Seeder(emulation).run(full=name == "demo")
+        same_day = f"{name} {emulation.clock.now().date()}"
+        if emulation.storage.keeps(same_day):
+            emulation.storage.bring_back(same_day)
+        else:
+            Seeder(emulation).run(full=name == "demo")
+            emulation.storage.keep(same_day)
         emulation.ledger.append("seeded", name)
 
 

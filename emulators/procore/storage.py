@@ -123,6 +123,7 @@ class Storage:
         self.ledger = ledger
         self._id_lock = threading.Lock()
         self._next_id = self._reserved = int(ledger.setting("next_id", _FIRST_ID))
+        self._kept: dict[str, int] = {}
 
     @property
     def empty(self) -> bool:
@@ -136,6 +137,24 @@ class Storage:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608
             self.ledger.set_setting("next_id", _FIRST_ID)
             self._next_id = self._reserved = _FIRST_ID
+
+    def keep(self, name: str) -> None:
+        """Remember every object as it is now, for as long as this process lives; `bring_back` returns to it."""
+        with self.ledger.writing() as db:
+            for table in _TABLES:
+                db.execute(f'DROP TABLE IF EXISTS temp."{name}_{table}"')
+                db.execute(f'CREATE TEMP TABLE "{name}_{table}" AS SELECT * FROM main.{table}')  # noqa: S608
+            self._kept[name] = self._next_id
+
+    def keeps(self, name: str) -> bool:
+        return name in self._kept
+
+    def bring_back(self, name: str) -> None:
+        """Have the objects that were kept under this name, where there are none now."""
+        with self.ledger.writing() as db:
+            for table in reversed(_TABLES):
+                db.execute(f'INSERT INTO main.{table} SELECT * FROM temp."{name}_{table}"')  # noqa: S608
+            self._next_id = self._reserved = self._kept[name]
 
     def new_id(self) -> int:
         """A fresh 15-digit id; blocks of them are reserved, so a restart never repeats one."""
