@@ -45,7 +45,7 @@ def test_a_share_of_the_events_is_delivered_twice_and_the_seed_says_which(procor
 
 def test_a_share_of_the_deliveries_comes_late_and_is_overtaken(procore: Procore, receiver: Receiver) -> None:
     subscribed(procore, receiver)
-    arrived, made = run(procore, receiver, shuffle_percent=20, weather_seed=3)
+    arrived, made = run(procore, receiver, shuffle_percent=20, shuffle_seconds=3, weather_seed=3)
     assert sorted(arrived) == sorted(made)
     assert arrived != made
     late = procore.control("GET", "/events?kind=webhook_delayed")
