@@ -210,6 +210,7 @@ class InvoiceLine(models.Model):
     position = models.PositiveIntegerField()
     description = models.CharField(max_length=4000, blank=True)
     cost_code = models.ForeignKey(CostCode, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    cost_type = models.CharField(max_length=120, blank=True, help_text="e.g. Labor, Materials, Subcontract.")
     gross = Money()
     retainage = Money(default=Decimal("0"))
 

@@ -28,6 +28,7 @@ class NewLine:
     retainage: Decimal = Decimal("0")
     cost_code: str = ""
     cost_code_name: str = ""
+    cost_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,7 @@ def _write_lines(invoice: Invoice, new: NewInvoice) -> None:
             position=position,
             description=line.description[:4000],
             cost_code=_cost_code(invoice.company, line),
+            cost_type=line.cost_type[:120],
             gross=line.gross,
             retainage=line.retainage,
         )

@@ -213,7 +213,9 @@ def new_invoice(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: F
         amount_due=record.amount_due,
         mismatch=fetched.mismatch,
         lines=tuple(
-            recording.NewLine(line.description, line.gross, line.retainage, line.cost_code, line.cost_code_name)
+            recording.NewLine(
+                line.description, line.gross, line.retainage, line.cost_code, line.cost_code_name, line.cost_type
+            )
             for line in lines
         ),
         procore_environment=integration.environment,

@@ -28,6 +28,7 @@ class Line:
     cost_code_name: str
     gross: Decimal
     retainage: Decimal
+    cost_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,7 @@ def direct_cost_lines(data: Mapping[str, Any]) -> tuple[Line, ...]:
             cost_code_name=_code(row)[1],
             gross=money(_first(row, "total_amount", "amount"), "line amount"),
             retainage=Decimal(0),
+            cost_type=_cost_type(row),
         )
         for row in rows
     )
@@ -259,6 +261,7 @@ def _line(row: Mapping[str, Any], item: Mapping[str, Any]) -> Line:
         cost_code_name=name,
         gross=to_date - _previous(row, item),
         retainage=before - held,
+        cost_type=_cost_type(item),
     )
 
 
@@ -289,6 +292,17 @@ def _code(row: Mapping[str, Any]) -> tuple[str, str]:
     if isinstance(code, dict):
         return text(code.get("full_code") or code.get("code")), text(code.get("name"))
     return "", ""
+
+
+def _cost_type(row: Mapping[str, Any]) -> str:
+    """The cost type segment of a WBS code, else a direct cost's line type. Procore: segment types of a WBS code."""
+    wbs = row.get("wbs_code")
+    segments = wbs.get("segment_items") if isinstance(wbs, dict) else None
+    for segment in segments if isinstance(segments, list) else []:
+        if isinstance(segment, dict) and status_key(segment.get("segment_type")) in ("cost_type", "line_item_type"):
+            return text(segment.get("name") or segment.get("code"))
+    kind = row.get("line_item_type")
+    return text(kind.get("name")) if isinstance(kind, dict) else ""
 
 
 def _files(value: Any) -> tuple[File, ...]:

@@ -85,6 +85,12 @@ class Backend(Protocol):
     def document(self, bill: Bill) -> bytes:
         """The bytes for a bill: the same rows give the same bytes. No outside call."""
 
+    def prepare(self, bill: Bill) -> Refused | None:
+        """Find, or where the company allows it create, the vendor of a bill that is not mapped yet.
+
+        Makes no call when everything is known. Raises NotSent and NeedsReconnect.
+        """
+
     def deliver(self, bill: Bill) -> Outcome | None:
         """Send a ready bill, or a frozen one once more; None where the other side will fetch it.
 

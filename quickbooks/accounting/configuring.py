@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from accounting import lists, posting
-from accounting.models import Integration, ListEntry
+from accounting.models import Integration
 from companies import auditing
 from companies.models import Company, User
 
@@ -51,27 +51,51 @@ def suggest_accounts_payable(integration: Integration) -> None:
         integration.save(update_fields=["ap_account"])
 
 
-def save_accounts(
-    integration: Integration,
-    *,
-    ap_account: ListEntry,
-    expense_account: ListEntry,
-    retainage_account: ListEntry | None,
-    user: User,
-) -> int:
-    """Store the posting accounts and let the bills go that waited for them. Returns how many."""
-    before = _names(integration)
-    integration.ap_account = ap_account
-    integration.expense_account = expense_account
-    integration.retainage_account = retainage_account
+SETTINGS = (
+    "line_mode",
+    "codes_by",
+    "ap_account",
+    "expense_account",
+    "expense_item",
+    "retainage_account",
+    "retainage_item",
+    "project_use",
+    "class_use",
+    "location",
+    "due_date_rule",
+    "term",
+    "due_days",
+    "creates_vendors",
+    "writes_payments",
+)
+
+
+def save(integration: Integration, *, user: User, **values: object) -> int:
+    """Store some of the posting settings and let the bills go that waited for them. Returns how many.
+
+    Raises ValueError for a name that is no posting setting.
+    """
+    if unknown := set(values) - set(SETTINGS):
+        raise ValueError(f"Not posting settings: {unknown}")
+    before = {name: str(getattr(integration, name) or "") for name in values}
+    for name, value in values.items():
+        setattr(integration, name, value)
+    after = {name: str(getattr(integration, name) or "") for name in values}
     with transaction.atomic():
-        integration.save(update_fields=["ap_account", "expense_account", "retainage_account"])
-        sentence = "Posting accounts changed"
-        company = integration.company_id
-        auditing.record(
-            company, "integration.accounts", integration, sentence, user=user, before=before, after=_names(integration)
-        )
-        return posting.wake(company, "setup", "retainage_account")
+        integration.set_up_at = Now()
+        integration.save(update_fields=[*values, "set_up_at"])
+        if before != after:
+            sentence = "Posting settings changed"
+            auditing.record(
+                integration.company_id,
+                "integration.settings",
+                integration,
+                sentence,
+                user=user,
+                before=before,
+                after=after,
+            )
+        return posting.wake_all_unmapped(integration.company_id)
 
 
 def disconnect(integration: Integration, *, user: User) -> None:
@@ -81,9 +105,3 @@ def disconnect(integration: Integration, *, user: User) -> None:
         if rows.update(state=Integration.State.DISCONNECTED):
             sentence = f"Disconnected {integration}"
             auditing.record(integration.company_id, "integration.disconnected", integration, sentence, user=user)
-
-
-def _names(integration: Integration) -> dict[str, str]:
-    return {
-        name: str(getattr(integration, name) or "") for name in ("ap_account", "expense_account", "retainage_account")
-    }

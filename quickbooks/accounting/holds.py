@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
-from accounting.models import Bill, Integration
+from accounting import mapping
+from accounting.mapping import Missing, Resolved
+from accounting.models import Bill, BookedBill, Integration
 from invoices import amounts, recording
-from invoices.models import Invoice
+from invoices.models import Invoice, number_key
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A problem code with what its sentence needs; `mapping` when a setting is missing rather than a decision."""
+    """A problem code with what its sentence needs; `missing` when mappings are wanted rather than a decision."""
 
     problem: str
     detail: dict[str, Any] = field(default_factory=dict)
-    mapping: bool = False
+    missing: tuple[Missing, ...] = ()
+    is_mapping: bool = False
 
 
-def find(bill: Bill, integration: Integration) -> Hold | None:
-    """The first reason to stop, in the order an accountant would ask; None when the bill may go."""
+def find(bill: Bill, integration: Integration) -> Hold | Resolved:
+    """The first reason to stop, in the order an accountant would ask; else what the bill names in the books."""
     invoice = bill.invoice
     return (
         _source(invoice)
         or _sums(invoice)
-        or _total(invoice)
-        or _currency(invoice)
-        or _duplicate(bill)
-        or _settings(invoice, integration)
+        or _total(bill)
+        or _currency(bill, integration)
+        or _duplicate_here(bill)
+        or _closed(bill, integration)
+        or _resolved(bill, integration)
     )
 
 
@@ -52,21 +57,26 @@ def _sums(invoice: Invoice) -> Hold | None:
     return Hold("amounts", {"mismatch": wrong.sentence}) if wrong else None
 
 
-def _total(invoice: Invoice) -> Hold | None:
-    if invoice.amount_due == 0:
+def _total(bill: Bill) -> Hold | None:
+    """Zero is never posted; a negative total only as the vendor credit that a person chose."""
+    due = bill.invoice.amount_due
+    if due == 0:
         return Hold("zero")
-    if invoice.amount_due < 0:
-        return Hold("negative", {"amount": f"{invoice.amount_due:,.2f}"})
+    if due < 0 and bill.kind == Bill.Kind.BILL:
+        return Hold("negative", {"amount": f"{due:,.2f}"})
+    if due > 0 and bill.kind == Bill.Kind.VENDOR_CREDIT:
+        return Hold("positive_credit", {"amount": f"{due:,.2f}"})
     return None
 
 
-def _currency(invoice: Invoice) -> Hold | None:
-    if invoice.currency == invoice.company.currency:
+def _currency(bill: Bill, integration: Integration) -> Hold | None:
+    home = integration.home_currency or bill.company.currency
+    if bill.invoice.currency == home:
         return None
-    return Hold("currency", {"currency": invoice.currency, "company_currency": invoice.company.currency})
+    return Hold("currency", {"currency": bill.invoice.currency, "company_currency": home})
 
 
-def _duplicate(bill: Bill) -> Hold | None:
+def _duplicate_here(bill: Bill) -> Hold | None:
     if bill.allow_duplicate:
         return None
     other = next(iter(recording.duplicates_of(bill.invoice)), None)
@@ -81,9 +91,61 @@ def _duplicate(bill: Bill) -> Hold | None:
     return Hold("possible_duplicate", detail)
 
 
-def _settings(invoice: Invoice, integration: Integration) -> Hold | None:
+def posting_date(bill: Bill) -> date:
+    """The bill's date in the books: the invoice's own, unless a person chose another."""
+    return bill.posting_date or bill.invoice.invoice_date
+
+
+def _closed(bill: Bill, integration: Integration) -> Hold | None:
+    closing, day = integration.closing_date, posting_date(bill)
+    if closing is None or day > closing:
+        return None
+    first_open = closing + timedelta(days=1)
+    detail = {"date": f"{day:%b %d, %Y}", "closing": f"{closing:%b %d, %Y}", "first_open": f"{first_open:%b %d, %Y}"}
+    return Hold("period_closed", detail)
+
+
+def _resolved(bill: Bill, integration: Integration) -> Hold | Resolved:
     if not integration.is_configured:
-        return Hold("setup", mapping=True)
-    if integration.retainage_account_id is None and invoice.lines.exclude(retainage=0).exists():
-        return Hold("retainage_account", {"amount": f"{invoice.retainage:,.2f}"}, mapping=True)
-    return None
+        return Hold("setup", is_mapping=True)
+    found = mapping.resolve(bill, integration)
+    if isinstance(found, Resolved):
+        return _vendor_currency(bill, integration, found) or _duplicate_in_books(bill, integration, found) or found
+    if [one.key for one in found] == ["retainage"]:
+        amount = f"{bill.invoice.retainage:,.2f}"
+        return Hold("retainage_account", {"amount": amount}, tuple(found), is_mapping=True)
+    names = ", ".join(one.name for one in found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    return Hold("unmapped", {"names": names}, tuple(found), is_mapping=True)
+
+
+def _vendor_currency(bill: Bill, integration: Integration, found: Resolved) -> Hold | None:
+    """Intuit: a vendor's currency is fixed when it is created."""
+    currency = found.vendor.currency
+    if not currency or currency == bill.invoice.currency:
+        return None
+    detail = {"vendor": found.vendor.name, "vendor_currency": currency, "currency": bill.invoice.currency}
+    return Hold("vendor_currency", detail)
+
+
+def _duplicate_in_books(bill: Bill, integration: Integration, found: Resolved) -> Hold | None:
+    """A bill of the same vendor and number that somebody typed into the books by hand."""
+    other = None if bill.allow_duplicate else same_in_books(bill, integration, found.vendor.external_id)
+    if other is None:
+        return None
+    detail = {
+        "number": other.number,
+        "vendor": other.vendor_name,
+        "amount": f"{other.total:,.2f}",
+        "date": f"{other.date:%b %d, %Y}",
+        "external_id": other.external_id,
+    }
+    return Hold("duplicate_in_books", detail)
+
+
+def same_in_books(bill: Bill, integration: Integration, vendor_id: str) -> BookedBill | None:
+    """As the books last showed it; a bill that is ours by its marker is none."""
+    key = number_key(bill.invoice.number)
+    rows = BookedBill.objects.filter(
+        integration=integration, kind=bill.kind, vendor_id=vendor_id, number_key=key[:60], is_deleted=False
+    ).exclude(memo__contains="[inBuild ")
+    return rows.order_by("pk").first() if key else None

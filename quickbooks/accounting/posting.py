@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import uuid
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from accounting import holds
+from accounting import holds, mapping
 from accounting.backends import Done, NeedsReconnect, NotSent, Outcome, Refused, backend_for
+from accounting.bells import POST_DUE
 from accounting.models import Bill, BillAttempt, Integration, Moved
 from accounting.problems import sentence
 from companies import auditing
@@ -24,7 +26,6 @@ from invoices.models import Invoice
 
 log = structlog.get_logger("accounting.posting")
 
-POST_DUE = "accounting.post_due"
 JOB = "post"
 SAFETY_NET = timedelta(minutes=5)
 # Stopped for a person while nobody knows whether our bill is in the books: only a look may lead on.
@@ -57,9 +58,26 @@ def release(invoice: Invoice, *, user: User | None = None) -> Bill:
 def post(bill: Bill) -> None:
     """Take one ready bill as far as it goes now."""
     integration = _route(bill)
-    if integration is None or not bill_fits(bill, integration):
+    if integration is None or not _prepared(bill, integration) or not bill_fits(bill, integration):
         return
     deliver(bill, integration)
+
+
+def _prepared(bill: Bill, integration: Integration) -> bool:
+    """Ask the books for what only they can tell; nothing of the bill has left, so whatever fails leaves it unsent."""
+    try:
+        refused = backend_for(integration).prepare(bill)
+    except NotSent as exc:
+        bill.wait(until=Now() + max(exc.wait, backoff(bill.failures)), problem=exc.problem)
+        return False
+    except NeedsReconnect:
+        integration.needs_reconnect()
+        bill.wait(until=Now() + SAFETY_NET, problem="reconnect")
+        return False
+    if refused is not None:
+        settle(bill, refused)
+        return False
+    return True
 
 
 def _route(bill: Bill) -> Integration | None:
@@ -83,11 +101,13 @@ def _route(bill: Bill) -> Integration | None:
 def bill_fits(bill: Bill, integration: Integration) -> bool:
     """Put the bill on hold, or back to mapping, if anything speaks against sending it."""
     hold = holds.find(bill, integration)
-    if hold is None:
+    if not isinstance(hold, holds.Hold):
         return True
-    to = Bill.State.NEEDS_MAPPING if hold.mapping else Bill.State.ON_HOLD
+    to = Bill.State.NEEDS_MAPPING if hold.is_mapping else Bill.State.ON_HOLD
     words = sentence(hold.problem, hold.detail)
-    bill.move(to, words, job=JOB, problem=hold.problem, detail=hold.detail)
+    with transaction.atomic():
+        bill.move(to, words, job=JOB, problem=hold.problem, detail=hold.detail)
+        mapping.note_missing(bill, hold.missing)
     return False
 
 
@@ -321,6 +341,42 @@ def source_changed(invoice: Invoice) -> None:
     if bill and bill.state in stopped and bill.problem not in IN_DOUBT:
         bill.move(Bill.State.READY, "Checked anew, because the invoice changed in Procore", job="import", next_at=Now())
         ring(POST_DUE, bill.company_id)
+
+
+def wake_all_unmapped(company_id: int) -> int:
+    """A setting changed what bills need: each that waits for a mapping is looked at anew. Returns how many."""
+    moved = 0
+    for bill in Bill.objects.filter(company_id=company_id, state=Bill.State.NEEDS_MAPPING).order_by("id"):
+        with suppress(Moved):
+            bill.move(Bill.State.READY, "Looked at anew with the changed settings", job="settings", next_at=Now())
+            moved += 1
+    ring(POST_DUE, company_id)
+    return moved
+
+
+def choose(bill: Bill, *, user: User, kind: str | None = None, posting_date: date | None = None) -> None:
+    """A person decides how a held bill is to be made: as a vendor credit or bill, or on another day.
+
+    Raises Moved when the bill went on meanwhile, or may be in the books already.
+    """
+    if bill.state not in (Bill.State.ON_HOLD, Bill.State.FAILED) or bill.problem in IN_DOUBT:
+        raise Moved(f"Bill {bill.pk} is {bill.state}.")
+    changes: dict[str, Any] = {}
+    words = []
+    if kind is not None:
+        changes["kind"] = kind
+        words.append(f"To be made as a {Bill.Kind(kind).label.lower()}")
+    if posting_date is not None:
+        changes["posting_date"] = posting_date
+        words.append(f"To be posted on {posting_date:%b %d, %Y}")
+    bill.move(Bill.State.READY, "; ".join(words), user=user, next_at=Now(), **changes)
+    ring(POST_DUE, bill.company_id)
+
+
+def first_open_day(bill: Bill) -> date | None:
+    """The day after the books' closing date; None where nothing is closed."""
+    integration = bill.integration
+    return integration.closing_date + timedelta(days=1) if integration and integration.closing_date else None
 
 
 def wake(company_id: int, *problems: str) -> int:

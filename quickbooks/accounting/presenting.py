@@ -8,7 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from accounting.models import Bill, BillAttempt, Integration
-from accounting.problems import problem, sentence
+from accounting.problems import Words, problem, sentence
 from companies import auditing
 from companies.models import Membership
 from invoices.models import Invoice
@@ -73,6 +73,10 @@ def bill_card(bill: Bill, membership: Membership) -> dict[str, Any]:
         "sentence": sentence(bill.problem, bill.problem_detail) if bill.problem else "",
         "action_url": _action_url(bill, found.action) if found else "",
         "action_is_link": bool(found and ":" in found.action),
+        "button": found.button.format_map(Words(bill.problem_detail)) if found else "",
+        "choices": [{"label": label, "url": _action_url(bill, action)} for label, action in found.choices]
+        if found
+        else [],
         "can_act": membership.can_work,
         "can_skip": Bill.State.SKIPPED in Bill.MOVES[bill.state],
         "polls": not bill.is_final,

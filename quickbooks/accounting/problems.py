@@ -10,24 +10,35 @@ from typing import Any
 class Problem:
     """`label` stands in lists, `sentence` is filled from the bill's detail, `button` names the one action.
 
-    `action` is `retry`, `sync_anyway` or `skip` (posted to the bill), `source` (opens the invoice in Procore) or an
-    address name.
+    `action` is a deed of `accounting.views.act` (posted to the bill) or an address name. `choices` are further deeds an
+    accountant expects beside the one button.
     """
 
     label: str
     sentence: str
     button: str
     action: str
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 SETTINGS = "accounting:integrations"
+MAPPING = "accounting:mapping"
+DUPLICATE = "accounting:duplicate"
 
 CATALOGUE: dict[str, Problem] = {
     "possible_duplicate": Problem(
         "Possible duplicate",
         "inBuild already has invoice {number} of {vendor} for {amount}. Only sync this one if both are real.",
-        "Sync anyway",
-        "sync_anyway",
+        "Compare",
+        DUPLICATE,
+        (("Sync anyway", "sync_anyway"),),
+    ),
+    "duplicate_in_books": Problem(
+        "Possible duplicate",
+        "QuickBooks already has bill {number} of {vendor} for {amount} of {date}, which inBuild did not make.",
+        "Compare",
+        DUPLICATE,
+        (("Sync anyway", "sync_anyway"),),
     ),
     "in_quickbooks_already": Problem(
         "Possible duplicate",
@@ -39,15 +50,42 @@ CATALOGUE: dict[str, Problem] = {
     "zero": Problem("Nothing to post", "This invoice totals 0.00, so there is nothing to pay.", "Skip", "skip"),
     "negative": Problem(
         "Credit",
-        "This invoice totals {amount}. QuickBooks has no negative bills; enter it there as a vendor credit.",
-        "Skip",
-        "skip",
+        "This invoice totals {amount}. QuickBooks has no negative bills; it can be made as a vendor credit.",
+        "Make a vendor credit",
+        "as_credit",
+    ),
+    "positive_credit": Problem(
+        "No longer a credit",
+        "This invoice was to be a vendor credit and now totals {amount}. It can be sent as a bill.",
+        "Send as a bill",
+        "as_bill",
     ),
     "currency": Problem(
         "Other currency",
-        "The invoice is in {currency}, your company keeps its books in {company_currency}.",
-        "Skip",
-        "skip",
+        "The invoice is in {currency}, your company keeps its books in {company_currency}. Enter the bill in "
+        "QuickBooks by hand, then link it here.",
+        "Compare",
+        DUPLICATE,
+    ),
+    "vendor_currency": Problem(
+        "Other currency",
+        "The vendor {vendor} has the currency {vendor_currency} in QuickBooks, the invoice is in {currency}. "
+        "Map the vendor to one with the invoice's currency.",
+        "Choose the vendor",
+        MAPPING,
+    ),
+    "period_closed": Problem(
+        "Period closed",
+        "The bill's date {date} lies in the period that QuickBooks closed on {closing}.",
+        "Post on {first_open}",
+        "post_on_open_day",
+        (("Check again", "retry"),),
+    ),
+    "unmapped": Problem(
+        "Needs mapping",
+        "QuickBooks does not know yet what this is there: {names}.",
+        "Choose in Mapping",
+        MAPPING,
     ),
     "no_longer_approved": Problem(
         "No longer approved",
@@ -64,13 +102,13 @@ CATALOGUE: dict[str, Problem] = {
     "deleted_in_procore": Problem("Deleted in Procore", "The invoice was deleted in Procore.", "Skip", "skip"),
     "setup": Problem(
         "Needs mapping",
-        "Choose the accounts payable account and the expense account that bills are posted to.",
+        "Choose the accounts payable account that bills are owed in.",
         "Choose accounts",
         SETTINGS,
     ),
     "retainage_account": Problem(
         "Needs mapping",
-        "This invoice has retainage of {amount}. Choose the account that retainage is posted to.",
+        "This invoice has retainage of {amount}. Choose what retainage is posted to.",
         "Choose accounts",
         SETTINGS,
     ),
@@ -155,7 +193,9 @@ CATALOGUE: dict[str, Problem] = {
 }
 
 
-class _Missing(dict[str, Any]):
+class Words(dict[str, Any]):
+    """What a sentence is filled from; what is missing shows as dots."""
+
     def __missing__(self, key: str) -> str:
         return "…"
 
@@ -166,4 +206,4 @@ def problem(code: str) -> Problem:
 
 
 def sentence(code: str, detail: dict[str, Any]) -> str:
-    return CATALOGUE[code].sentence.format_map(_Missing(detail))
+    return CATALOGUE[code].sentence.format_map(Words(detail))

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from accounting import checking, posting
+from accounting.bells import POST_DUE
 from accounting.models import Bill, Moved
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
@@ -18,11 +19,11 @@ from inbuild.faultpoints import faultpoint
 log = structlog.get_logger("accounting.tasks")
 
 
-@shared_task(name=posting.POST_DUE)
+@shared_task(name=POST_DUE)
 def post_due(*, company_id: int, **_: object) -> None:
     """Post, or look up, the due bills of one company."""
     queue.drain(
-        posting.POST_DUE,
+        POST_DUE,
         company_id,
         work_one=lambda: _work_one(company_id),
         anything_due=lambda: queue.due(Bill, company_id).exists(),
@@ -32,7 +33,7 @@ def post_due(*, company_id: int, **_: object) -> None:
 @shared_task(name="accounting.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company whose bills are due: what makes a lost message cost only time."""
-    queue.ring_for_due(posting.POST_DUE, Bill)
+    queue.ring_for_due(POST_DUE, Bill)
 
 
 def _work_one(company_id: int) -> bool:

@@ -32,7 +32,7 @@ def save_accounts(request: access.MemberRequest, pk: int) -> HttpResponse:
     form = PostingSettingsForm(request.POST, instance=integration)
     if not form.is_valid():
         return _page(request, form, status=422)
-    released = configuring.save_accounts(_mine(request, pk), user=request.user, **form.cleaned_data)
+    released = configuring.save(_mine(request, pk), user=request.user, **form.cleaned_data)
     going = f" {released} waiting bill{'s' if released != 1 else ''} went on." if released else ""
     messages.success(request, f"Saved.{going}")
     return redirect("accounting:integrations")
@@ -58,13 +58,18 @@ def refresh_lists(request: access.MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @access.workers_write
 def act(request: access.MemberRequest, public_id: UUID, action: str) -> HttpResponse:
-    """Retry, sync anyway or skip one bill. A second click finds the bill gone on and says so."""
+    """One deed on one bill. A second click finds the bill gone on and says so."""
     bills = Bill.objects.select_related("invoice__vendor", "integration", "company")
     bill = get_object_or_404(bills, company=request.membership.company, invoice__public_id=public_id)
     refusal = ""
     try:
         if action == "skip":
             posting.skip(bill, user=request.user)
+        elif action in ("as_credit", "as_bill"):
+            kind = Bill.Kind.VENDOR_CREDIT if action == "as_credit" else Bill.Kind.BILL
+            posting.choose(bill, user=request.user, kind=kind)
+        elif action == "post_on_open_day":
+            posting.choose(bill, user=request.user, posting_date=posting.first_open_day(bill))
         else:
             look_again(bill.invoice)
             posting.retry(bill, user=request.user, sync_anyway=action == "sync_anyway")

@@ -18,6 +18,7 @@ from qbo.faults import Fault
 
 T = TypeVar("T")
 NO_CONNECTION = timedelta(seconds=30)
+ENTITY: dict[str, str] = {Bill.Kind.BILL: "Bill", Bill.Kind.VENDOR_CREDIT: "VendorCredit"}
 
 
 class Online:
@@ -25,16 +26,13 @@ class Online:
 
     def document(self, bill: Bill) -> bytes:
         integration = _integration(bill)
-        vendor = mapping.vendor_entry(integration, bill.invoice.vendor)
-        if vendor is None:
-            raise ValueError(f"Vendor {bill.invoice.vendor_id} is not mapped.")
-        return document.build(bill, integration, vendor)
+        found = mapping.resolve(bill, integration)
+        if isinstance(found, list):
+            raise ValueError(f"Bill {bill.pk} is not mapped: {found}")
+        return document.build(bill, integration, found)
 
     def deliver(self, bill: Bill) -> Outcome | None:
         if bill.state == Bill.State.READY:
-            refused = self._ensure_vendor(bill)
-            if refused:
-                return refused
             posting.start(bill, self.document(bill))
         return self._send(bill)
 
@@ -43,7 +41,7 @@ class Online:
         where = f"WHERE DocNumber = {gateway.quoted(sent.number)} AND VendorRef = {gateway.quoted(sent.vendor_id)}"
 
         def find(company: gateway.Company) -> list[Any]:
-            return list(company.query("Bill", where))
+            return list(company.query(ENTITY[bill.kind], where))
 
         integration = _integration(bill)
         try:
@@ -58,7 +56,7 @@ class Online:
         where = f"WHERE Id = {gateway.quoted(bill.external_id or '')}"
 
         def find(company: gateway.Company) -> list[Any]:
-            return list(company.query("Bill", where))
+            return list(company.query(ENTITY[bill.kind], where))
 
         try:
             rows = _calling(_integration(bill), f"bill:{bill.pk}", find)
@@ -75,11 +73,12 @@ class Online:
         lists.store(integration, ListEntry.Kind.ACCOUNT, map(_account, _listed(integration, "Account")))
         lists.store(integration, ListEntry.Kind.VENDOR, map(_vendor, _listed(integration, "Vendor")))
 
-    def _ensure_vendor(self, bill: Bill) -> Refused | None:
-        """Nothing of the bill has left yet, so whatever fails here leaves it unsent."""
+    def prepare(self, bill: Bill) -> Refused | None:
         integration, vendor = _integration(bill), bill.invoice.vendor
+        if mapping.vendor_entry(integration, vendor) is not None or mapping.is_inactive(integration, vendor):
+            return None
         try:
-            _calling(integration, f"bill:{bill.pk}", lambda company: vendors.ensure(company, integration, vendor))
+            _calling(integration, f"bill:{bill.pk}", lambda company: vendors.find(company, integration, vendor))
         except Fault as fault:
             outcome = faults.of_write(fault)
             if isinstance(outcome, Refused):
@@ -97,7 +96,7 @@ class Online:
 
         def create(company: gateway.Company) -> Any:
             posting.still_mine(bill)
-            return company.create("Bill", payload, key)
+            return company.create(ENTITY[bill.kind], payload, key)
 
         try:
             made = _calling(integration, f"bill:{bill.pk}", create)
@@ -110,7 +109,7 @@ class Online:
         except (KeyError, TypeError):
             return Unknown(words="QuickBooks' answer held no bill")
         faultpoint("post.after_send")
-        return _done(made)
+        return _done(bill, made)
 
     def _refused(self, bill: Bill, outcome: Refused | Unknown) -> Outcome:
         """A taken bill number may be our own bill of an earlier, unanswered sending."""
@@ -165,10 +164,10 @@ def _integration(bill: Bill) -> Integration:
     return bill.integration
 
 
-def _done(row: Any) -> Done:
+def _done(bill: Bill, row: Any) -> Done:
     return Done(
         external_id=str(row["Id"]),
-        total=Decimal(str(row["TotalAmt"])).quantize(Decimal("0.01")),
+        total=_signed(bill, row["TotalAmt"]),
         number=str(row.get("DocNumber") or ""),
         sync_token=str(row.get("SyncToken") or ""),
     )
@@ -179,19 +178,25 @@ def _shown(bill: Bill, row: Any) -> InBooks:
         external_id=str(row["Id"]),
         number=str(row.get("DocNumber") or ""),
         vendor_name=str(row["VendorRef"].get("name") or ""),
-        total=Decimal(str(row["TotalAmt"])).quantize(Decimal("0.01")),
-        balance=Decimal(str(row.get("Balance", row["TotalAmt"]))).quantize(Decimal("0.01")),
+        total=_signed(bill, row["TotalAmt"]),
+        balance=_signed(bill, row.get("Balance", row["TotalAmt"])),
         date=date.fromisoformat(str(row["TxnDate"])[:10]),
         sync_token=str(row.get("SyncToken") or ""),
         is_ours=bill.marker in str(row.get("PrivateNote") or ""),
     )
 
 
+def _signed(bill: Bill, amount: Any) -> Decimal:
+    """In our books a vendor credit is what is owed with a minus; QuickBooks writes it without."""
+    exact = Decimal(str(amount)).quantize(Decimal("0.01"))
+    return -exact if bill.kind == Bill.Kind.VENDOR_CREDIT else exact
+
+
 def _judged(bill: Bill, sent: document.Frozen, rows: list[Any]) -> Done | Refused | Absent:
     """Ours by its marker; else, if a bill of the same total is there, a person must decide; else absent."""
     ours = [row for row in rows if bill.marker in str(row.get("PrivateNote") or "")]
     if len(ours) == 1:
-        return _done(ours[0])
+        return _done(bill, ours[0])
     alike = [row for row in rows if Decimal(str(row["TotalAmt"])) == sent.total]
     if ours or alike:
         detail = {"number": sent.number, "vendor": bill.invoice.vendor.name, "amount": f"{sent.total:,.2f}"}

@@ -1,40 +1,44 @@
-"""A bill as Intuit's JSON, built from plain rows: the same rows give the same bytes."""
+"""A bill or vendor credit as Intuit's JSON, built from plain rows: the same rows give the same bytes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import simplejson
 
+from accounting import holds
+from accounting.mapping import Resolved
 from accounting.models import Bill, Integration, ListEntry
 from accounting.posting import bill_number
 from invoices.models import Invoice, InvoiceLine
 
 MEMO_LENGTH = 4000  # Intuit: Bill.PrivateNote.
 DESCRIPTION_LENGTH = 4000  # Intuit: Line.Description.
+CENT = Decimal("0.01")
 
 
-def build(bill: Bill, integration: Integration, vendor: ListEntry) -> bytes:
-    """ASCII JSON with two-decimal numbers. Intuit: Bill, create.
+def build(bill: Bill, integration: Integration, found: Resolved) -> bytes:
+    """ASCII JSON with two-decimal numbers. Intuit: Bill, create; VendorCredit, create.
 
-    Raises ValueError when an account is not set: holds must have stopped such a bill before.
+    Raises ValueError when the accounts payable account is not set: holds must have stopped such a bill before.
     """
-    invoice = bill.invoice
-    if integration.ap_account is None or integration.expense_account is None:
-        raise ValueError("The posting accounts are not set.")
+    if integration.ap_account is None:
+        raise ValueError("The accounts payable account is not set.")
     document: dict[str, Any] = {
-        "VendorRef": {"value": vendor.external_id},
+        "VendorRef": {"value": found.vendor.external_id},
         "APAccountRef": {"value": integration.ap_account.external_id},
-        "DocNumber": bill_number(invoice.number),
-        "TxnDate": invoice.invoice_date.isoformat(),
+        "DocNumber": bill_number(bill.invoice.number),
+        "TxnDate": holds.posting_date(bill).isoformat(),
         "PrivateNote": memo(bill),
-        "Line": [_line(line, integration.expense_account) for line in invoice.lines.order_by("position") if line.gross],
+        "Line": _lines(bill, integration, found),
     }
-    if invoice.due_date:
-        document["DueDate"] = invoice.due_date.isoformat()
-    document["Line"] += _retainage_lines(invoice, integration.retainage_account)
+    if integration.location is not None:
+        document["DepartmentRef"] = {"value": integration.location.external_id}
+    if bill.kind == Bill.Kind.BILL:
+        document |= _due(bill, integration)
     return simplejson.dumps(document, use_decimal=True).encode("ascii")
 
 
@@ -64,6 +68,7 @@ def memo(bill: Bill) -> str:
         invoice.commitment,
         f"invoice no. {invoice.number}",
         _approval(invoice),
+        f"invoice date {invoice.invoice_date:%Y-%m-%d}" if bill.posting_date else "",
         invoice.memo,
     ]
     head = " · ".join(part for part in parts if part)
@@ -76,28 +81,51 @@ def _approval(invoice: Invoice) -> str:
     return f"approved{by}{on}" if by or on else ""
 
 
-def _line(line: InvoiceLine, account: ListEntry) -> dict[str, Any]:
-    description = " · ".join(part for part in (line.cost_code.code if line.cost_code else "", line.description) if part)
-    return _account_line(description, line.gross, account)
+def _due(bill: Bill, integration: Integration) -> dict[str, Any]:
+    """Left out, QuickBooks takes the vendor's own terms."""
+    if integration.due_date_rule == Integration.DueDate.TERM and integration.term is not None:
+        return {"SalesTermRef": {"value": integration.term.external_id}}
+    if integration.due_date_rule == Integration.DueDate.DAYS:
+        due = bill.invoice.invoice_date + timedelta(days=integration.due_days)
+    elif bill.invoice.due_date is not None:
+        due = bill.invoice.due_date
+    else:
+        return {}
+    # A due date before the bill's date is refused; the posting date may have been moved to an open period.
+    return {"DueDate": max(due, holds.posting_date(bill)).isoformat()}
 
 
-def _retainage_lines(invoice: Invoice, account: ListEntry | None) -> list[dict[str, Any]]:
-    """Held back as one negative line, released as one positive line, so that an accountant sees both."""
-    held = sum((line.retainage for line in invoice.lines.all() if line.retainage < 0), Decimal(0))
-    released = sum((line.retainage for line in invoice.lines.all() if line.retainage > 0), Decimal(0))
-    if (held or released) and account is None:
-        raise ValueError("The retainage account is not set.")
-    lines = (("Retainage withheld", held), ("Retainage released", released))
-    return [_account_line(words, amount, account) for words, amount in lines if amount and account]
+def _lines(bill: Bill, integration: Integration, found: Resolved) -> list[dict[str, Any]]:
+    sign = -1 if bill.kind == Bill.Kind.VENDOR_CREDIT else 1
+    rows = [(_words(line), line.gross, target) for line, target in found.targets]
+    # Held back as one negative line, released as one positive line, so that an accountant sees both.
+    for words, amount in (("Retainage withheld", found.held), ("Retainage released", found.released)):
+        if amount and found.retainage is None:
+            raise ValueError("What retainage is posted to is not set.")
+        if amount and found.retainage is not None:
+            rows.append((words, amount, found.retainage))
+    return [_line(words, sign * amount, target, integration, found) for words, amount, target in rows]
 
 
-def _account_line(description: str, amount: Decimal, account: ListEntry) -> dict[str, Any]:
-    return {
-        "Amount": amount.quantize(Decimal("0.01")),
-        "Description": description[:DESCRIPTION_LENGTH],
-        "DetailType": "AccountBasedExpenseLineDetail",
-        "AccountBasedExpenseLineDetail": {
-            "AccountRef": {"value": account.external_id},
-            "BillableStatus": "NotBillable",
-        },
-    }
+def _words(line: InvoiceLine) -> str:
+    return " · ".join(part for part in (line.cost_code.code if line.cost_code else "", line.description) if part)
+
+
+def _line(
+    description: str, amount: Decimal, target: ListEntry, integration: Integration, found: Resolved
+) -> dict[str, Any]:
+    """Intuit: an item line without its item is taken as a remark and its amount ignored, so it always has one."""
+    exact = amount.quantize(CENT)
+    detail: dict[str, Any] = {"BillableStatus": "NotBillable"}
+    if found.customer is not None:
+        detail["CustomerRef"] = {"value": found.customer.external_id}
+    # Where classes are kept per transaction, their place on a bill is not documented.
+    if found.klass is not None and integration.class_tracking == "line":
+        detail["ClassRef"] = {"value": found.klass.external_id}
+    if target.kind == ListEntry.Kind.ITEM:
+        name = "ItemBasedExpenseLineDetail"
+        detail |= {"ItemRef": {"value": target.external_id}, "Qty": 1, "UnitPrice": exact}
+    else:
+        name = "AccountBasedExpenseLineDetail"
+        detail["AccountRef"] = {"value": target.external_id}
+    return {"Amount": exact, "Description": description[:DESCRIPTION_LENGTH], "DetailType": name, name: detail}

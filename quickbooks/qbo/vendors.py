@@ -1,4 +1,4 @@
-"""The vendor of a bill in QuickBooks Online: mapped, found by its exact name, or created."""
+"""A vendor that is not mapped yet: found in QuickBooks Online by its exact name, or created where that is allowed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,36 @@ from qbo.faults import Fault
 NAME_TAKEN = "6240"
 
 
-def ensure(company: gateway.Company, integration: Integration, vendor: Vendor) -> ListEntry:
-    """The vendor's list entry. Raises Fault (6240 when a customer or employee has the name) or OutsideError."""
-    known = mapping.vendor_entry(integration, vendor)
-    if known is not None:
-        return known
+def find(company: gateway.Company, integration: Integration, vendor: Vendor) -> ListEntry | None:
+    """Map the vendor of exactly this name; create it where the company's setting says so; else None.
+
+    Raises Fault (6240 when a customer or employee has the name) or OutsideError.
+    """
+    found = _by_name(company, vendor)
+    if found is None and integration.creates_vendors:
+        found = _created(company, integration, vendor)
+    return _map(integration, vendor, found) if found is not None else None
+
+
+def create(company: gateway.Company, integration: Integration, vendor: Vendor) -> ListEntry:
+    """A person chose to create it. One of exactly this name is used if it is there. Raises like `find`."""
     found = _by_name(company, vendor) or _created(company, integration, vendor)
-    return mapping.map_vendor(
-        integration, vendor, external_id=str(found["Id"]), name=str(found.get("DisplayName") or vendor.name)
-    )
+    return _map(integration, vendor, found)
 
 
 def display_name(name: str) -> str:
     """Intuit: DisplayName takes no colon, tab or line break, and at most 500 characters."""
     return re.sub(r"\s+", " ", name.replace(":", "-")).strip()[:500]
+
+
+def _map(integration: Integration, vendor: Vendor, found: Any) -> ListEntry:
+    return mapping.map_vendor(
+        integration,
+        vendor,
+        external_id=str(found["Id"]),
+        name=str(found.get("DisplayName") or vendor.name),
+        currency=str((found.get("CurrencyRef") or {}).get("value") or ""),
+    )
 
 
 def _by_name(company: gateway.Company, vendor: Vendor) -> Any | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import quickbooks
 
-from accounting import posting
+from accounting import bells as accounting_bells
 from accounting.problems import CATALOGUE, SETTINGS
 from inbuild.celery import app
 from inbuild.faultpoints import NAMES
@@ -34,9 +34,14 @@ def test_the_folder_quickbooks_never_becomes_a_package() -> None:
 
 def test_every_rung_name_is_a_task() -> None:
     app.loader.import_default_modules()
-    rung = {name for constant, name in vars(bells).items() if constant.endswith("_DUE")}
+    rung = {
+        name
+        for module in (bells, accounting_bells)
+        for constant, name in vars(module).items()
+        if constant.endswith("_DUE")
+    }
     scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert {posting.POST_DUE, *rung} | scheduled <= set(app.tasks)
+    assert rung | scheduled <= set(app.tasks)
 
 
 def test_every_problem_that_can_be_written_has_a_sentence_and_every_sentence_is_used() -> None:

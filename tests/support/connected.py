@@ -46,8 +46,13 @@ def quickbooks(
     retention = next((entry for name, entry in found.items() if "Retention" in name), None)
     payable = lists.accounts(integration, "AccountsPayable").first()
     assert payable is not None
-    configuring.save_accounts(
-        integration, ap_account=payable, expense_account=expense, retainage_account=retention, user=user
+    configuring.save(
+        integration,
+        ap_account=payable,
+        expense_account=expense,
+        retainage_account=retention,
+        creates_vendors=True,
+        user=user,
     )
     integration.refresh_from_db()
     return integration

@@ -183,9 +183,9 @@ def test_missing_accounts_wait_and_one_choice_releases_all(
     assert payable
     Integration.objects.update(expense_account=None, retainage_account=None)
     for number in ("A-1", "A-2"):
-        assert posted(company, approved(company, number)).problem == "setup"
+        assert posted(company, approved(company, number)).problem == "unmapped"
     quickbooks.refresh_from_db()
-    released = configuring.save_accounts(
+    released = configuring.save(
         quickbooks, ap_account=payable, expense_account=expense, retainage_account=expense, user=admin
     )
     assert released == 2

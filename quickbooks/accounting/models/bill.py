@@ -1,4 +1,4 @@
-"""Out: a company's integration with its books, and the bills that must get there."""
+"""What QuickBooks shall have for an invoice, every try, what it waits for, and what the books show."""
 
 from __future__ import annotations
 
@@ -10,142 +10,11 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Least
 
+from accounting.models.integration import Integration
 from companies import auditing
 from companies.models import Company, User
 from inbuild.queue import WorkRow
-from invoices.models import CostCode, Invoice, Money, Project, Vendor
-
-
-class Integration(models.Model):
-    """A company's standing link to its books. *Active* means not disconnected."""
-
-    class Kind(models.TextChoices):
-        QBO = "qbo", "QuickBooks Online"
-        QBD = "qbd", "QuickBooks Desktop"
-
-    class State(models.TextChoices):
-        CONNECTED = "connected", "Connected"
-        NEEDS_RECONNECT = "needs_reconnect", "Reconnect needed"
-        DISCONNECTED = "disconnected", "Disconnected"
-
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="integrations")
-    kind = models.CharField(max_length=3, choices=Kind.choices)
-    state = models.CharField(max_length=20, choices=State.choices, default=State.DISCONNECTED)
-    paused = models.BooleanField(default=False)
-    external_id = models.CharField(max_length=60, help_text="Realm of a QuickBooks Online company, FileID of a file.")
-    account_name = models.CharField(max_length=255, blank=True)
-    connected_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    connected_at = models.DateTimeField(null=True)
-    last_sync_at = models.DateTimeField(null=True)
-    ap_account = models.ForeignKey("ListEntry", on_delete=models.PROTECT, null=True, related_name="+")
-    expense_account = models.ForeignKey("ListEntry", on_delete=models.PROTECT, null=True, related_name="+")
-    retainage_account = models.ForeignKey("ListEntry", on_delete=models.PROTECT, null=True, related_name="+")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["company", "id"], name="integration_of_company"),
-            models.UniqueConstraint(fields=["company", "kind", "external_id"], name="integration_once"),
-            # Two companies of ours must never write into, or read from, the same books.
-            models.UniqueConstraint(
-                fields=["kind", "external_id"], condition=~Q(state="disconnected"), name="books_belong_to_one_company"
-            ),
-            # Several Desktop files may be active together (issue 4 routes by project); Online only once.
-            models.UniqueConstraint(
-                fields=["company"], condition=~Q(state="disconnected") & Q(kind="qbo"), name="one_active_qbo"
-            ),
-            models.CheckConstraint(condition=Q(kind__in=["qbo", "qbd"]), name="integration_kind"),
-            models.CheckConstraint(
-                condition=Q(state__in=["connected", "needs_reconnect", "disconnected"]), name="integration_state"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.account_name or self.external_id}"
-
-    @property
-    def is_active(self) -> bool:
-        return self.state != self.State.DISCONNECTED
-
-    @property
-    def can_post(self) -> bool:
-        return self.state == self.State.CONNECTED and not self.paused
-
-    @property
-    def is_configured(self) -> bool:
-        return self.ap_account_id is not None and self.expense_account_id is not None
-
-    @classmethod
-    def active(cls, company: Company | int) -> models.QuerySet[Integration]:
-        company_id = company if isinstance(company, int) else company.pk
-        return cls.objects.filter(company_id=company_id).exclude(state=cls.State.DISCONNECTED)
-
-    def needs_reconnect(self) -> None:
-        """The books no longer accept our sign-in; bills wait until an admin reconnects. Said once, not per bill."""
-        with transaction.atomic():
-            rows = Integration.objects.filter(pk=self.pk, state=self.State.CONNECTED)
-            if rows.update(state=self.State.NEEDS_RECONNECT):
-                self.state = self.State.NEEDS_RECONNECT
-                sentence = f"{self.get_kind_display()} no longer accepts inBuild's connection"
-                auditing.record(self.company_id, "integration.needs_reconnect", self, sentence, job="post")
-
-
-class ListEntry(models.Model):
-    """A vendor, account, item, customer, class or term of the books, as last seen there."""
-
-    class Kind(models.TextChoices):
-        VENDOR = "vendor", "Vendor"
-        ACCOUNT = "account", "Account"
-        ITEM = "item", "Item"
-        CUSTOMER = "customer", "Customer or project"
-        CLASS = "class", "Class"
-        TERM = "term", "Term"
-
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
-    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="list_entries")
-    kind = models.CharField(max_length=10, choices=Kind.choices)
-    external_id = models.CharField(max_length=60)
-    name = models.CharField(max_length=500)
-    subtype = models.CharField(max_length=60, blank=True, help_text="QuickBooks' account sub-type, where it has one.")
-    active = models.BooleanField(default=True)
-    seen_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["integration", "kind", "external_id"], name="list_entry_once"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Mapping(models.Model):
-    """Which of ours is which of theirs: one of vendor, project or cost code to one list entry."""
-
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
-    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="mappings")
-    vendor = models.ForeignKey(Vendor, on_delete=models.CASCADE, null=True, related_name="+")
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="+")
-    cost_code = models.ForeignKey(CostCode, on_delete=models.CASCADE, null=True, related_name="+")
-    entry = models.ForeignKey(ListEntry, on_delete=models.CASCADE, related_name="mappings")
-    confirmed = models.BooleanField(default=False, help_text="A person chose it, or the names are the same.")
-    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["integration", "vendor"], name="vendor_mapped_once"),
-            models.UniqueConstraint(fields=["integration", "project"], name="project_mapped_once"),
-            models.UniqueConstraint(fields=["integration", "cost_code"], name="cost_code_mapped_once"),
-            models.CheckConstraint(
-                condition=Q(vendor__isnull=False, project=None, cost_code=None)
-                | Q(vendor=None, project__isnull=False, cost_code=None)
-                | Q(vendor=None, project=None, cost_code__isnull=False),
-                name="mapping_of_one_thing",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.vendor or self.project or self.cost_code} is {self.entry}"
+from invoices.models import Attachment, Invoice, Money
 
 
 class Moved(Exception):
@@ -165,6 +34,22 @@ class Bill(WorkRow):
         FAILED = "failed", "Failed"
         SKIPPED = "skipped", "Skipped"
 
+    class Kind(models.TextChoices):
+        BILL = "bill", "Bill"
+        VENDOR_CREDIT = "vendor_credit", "Vendor credit"
+
+    class Paid(models.TextChoices):
+        UNKNOWN = "", "Not known yet"
+        UNPAID = "unpaid", "Unpaid"
+        PARTLY = "partly", "Partially paid"
+        PAID = "paid", "Paid"
+
+    class BooksState(models.TextChoices):
+        AS_POSTED = "as_posted", "As posted"
+        CHANGED = "changed", "Changed in QuickBooks"
+        DELETED = "deleted", "Deleted in QuickBooks"
+        COPIED = "copied", "Copied in QuickBooks"
+
     FINAL: ClassVar[frozenset[str]] = frozenset(
         {State.SYNCED, State.FAILED, State.SKIPPED, State.ON_HOLD, State.NEEDS_MAPPING}
     )
@@ -182,11 +67,14 @@ class Bill(WorkRow):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="bills")
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="bill")
     integration = models.ForeignKey(Integration, on_delete=models.PROTECT, null=True, related_name="bills")
+    kind = models.CharField(max_length=15, choices=Kind.choices, default=Kind.BILL)
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     state = models.CharField(max_length=20, choices=State.choices, default=State.READY)
     problem = models.CharField(max_length=40, blank=True)
     problem_detail = models.JSONField(default=dict, blank=True)
     allow_duplicate = models.BooleanField(default=False, help_text="A person said this is not a duplicate.")
+    posting_date = models.DateField(null=True, help_text="A day a person chose instead of the invoice's own.")
+    is_by_hand = models.BooleanField(default=False, help_text="A person linked a bill that inBuild did not make.")
     generation = models.PositiveIntegerField(default=0)
     request_id = models.CharField(max_length=50, null=True, unique=True)  # noqa: DJ001 - unique only once given
     payload = models.BinaryField(null=True)
@@ -197,12 +85,19 @@ class Bill(WorkRow):
     sync_token = models.CharField(max_length=60, blank=True)
     posted_total = Money(null=True)
     synced_at = models.DateTimeField(null=True)
+    paid_state = models.CharField(max_length=10, choices=Paid.choices, blank=True, default=Paid.UNKNOWN)
+    balance = Money(null=True, help_text="What the books say is still to be paid.")
+    paid_on = models.DateField(null=True)
+    payment_reference = models.CharField(max_length=200, blank=True)
+    books_state = models.CharField(max_length=10, choices=BooksState.choices, default=BooksState.AS_POSTED)
+    books_words = models.CharField(max_length=500, blank=True, help_text="What is different in the books.")
+    books_seen_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["company", "id"], name="bill_of_company"),
-            models.UniqueConstraint(fields=["integration", "external_id"], name="bill_once_in_books"),
+            models.UniqueConstraint(fields=["integration", "kind", "external_id"], name="bill_once_in_books"),
             models.CheckConstraint(
                 condition=Q(
                     state__in=[
@@ -230,6 +125,11 @@ class Bill(WorkRow):
             models.CheckConstraint(
                 condition=~Q(state__in=["needs_mapping", "on_hold", "failed"]) | ~Q(problem=""),
                 name="bill_stopped_with_a_reason",
+            ),
+            models.CheckConstraint(condition=Q(kind__in=["bill", "vendor_credit"]), name="bill_kind"),
+            models.CheckConstraint(condition=Q(paid_state__in=["", "unpaid", "partly", "paid"]), name="bill_paid"),
+            models.CheckConstraint(
+                condition=Q(books_state__in=["as_posted", "changed", "deleted", "copied"]), name="bill_in_books"
             ),
         ]
         indexes = [
@@ -334,3 +234,77 @@ class BillAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.asked}: {self.get_outcome_display()}"
+
+
+class MissingMapping(models.Model):
+    """One thing a bill waits for: the pages group by `key`, and mapping it frees every bill that has no other."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    bill = models.ForeignKey(Bill, on_delete=models.CASCADE, related_name="missing")
+    key = models.CharField(max_length=140, help_text="e.g. vendor:12, customer:3, class:3, account:7, item-type:Labor")
+    name = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bill", "key"], name="missing_once")]
+        indexes = [models.Index(fields=["company", "key"], name="missing_by_key")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.name}"
+
+
+class BillFile(WorkRow):
+    """An attachment of an invoice on its way onto its bill; it never undoes a synced bill."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        ATTACHED = "attached", "Attached"
+        FAILED = "failed", "Not attached"
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    bill = models.ForeignKey(Bill, on_delete=models.CASCADE, related_name="files")
+    attachment = models.ForeignKey(Attachment, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    reason = models.CharField(max_length=300, blank=True)
+    external_id = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["bill", "attachment"], name="bill_file_once"),
+            models.CheckConstraint(condition=Q(state__in=["waiting", "attached", "failed"]), name="bill_file_state"),
+        ]
+        indexes = [
+            models.Index(fields=["company", "next_at"], condition=Q(next_at__isnull=False), name="bill_file_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.attachment} on {self.bill}"
+
+
+class BookedBill(models.Model):
+    """A bill as the books last showed it, ours or typed in there: what duplicates and payments are read from."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="booked_bills")
+    kind = models.CharField(max_length=15, choices=Bill.Kind.choices, default=Bill.Kind.BILL)
+    external_id = models.CharField(max_length=60)
+    vendor_id = models.CharField(max_length=60)
+    vendor_name = models.CharField(max_length=500, blank=True)
+    number = models.CharField(max_length=60, blank=True)
+    number_key = models.CharField(max_length=60, blank=True)
+    date = models.DateField()
+    total = Money()
+    balance = Money()
+    memo = models.CharField(max_length=4000, blank=True)
+    sync_token = models.CharField(max_length=60, blank=True)
+    is_deleted = models.BooleanField(default=False)
+    changed_at = models.DateTimeField(null=True, help_text="The books' own time of its last change.")
+    seen_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["integration", "kind", "external_id"], name="booked_bill_once"),
+        ]
+        indexes = [models.Index(fields=["integration", "vendor_id", "number_key"], name="booked_bill_duplicates")]
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.vendor_name}"

@@ -1,0 +1,16 @@
+"""Out: a company's integration with its books, and the bills that must get there."""
+
+from accounting.models.bill import Bill, BillAttempt, BillFile, BookedBill, MissingMapping, Moved
+from accounting.models.integration import Integration, ListEntry, Mapping
+
+__all__ = [
+    "Bill",
+    "BillAttempt",
+    "BillFile",
+    "BookedBill",
+    "Integration",
+    "ListEntry",
+    "Mapping",
+    "MissingMapping",
+    "Moved",
+]
