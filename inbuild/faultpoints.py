@@ -28,6 +28,7 @@ NAMES = frozenset(
         "post.after_send",
         "post.before_settle",
         "post.after_settle",
+        "change.after_send",
     }
 )
 

@@ -97,8 +97,14 @@ def is_same(invoice: Invoice, new: NewInvoice) -> bool:
     )
 
 
-def refresh_from_procore(invoice: Invoice, new: NewInvoice) -> None:
-    """Write what the original says now over an invoice whose bill has not been sent."""
+def refresh_from_procore(
+    invoice: Invoice,
+    new: NewInvoice,
+    *,
+    user: User | None = None,
+    sentence: str = "Changed in Procore before it was sent",
+) -> None:
+    """Write what the original says now over an invoice whose bill has not been sent, or is to be updated."""
     before = {"number": invoice.number, "amount_due": str(invoice.amount_due), "lines": invoice.lines.count()}
     invoice.vendor = _vendor_from_procore(invoice.company, new)
     for name in ("number", "invoice_date", "currency", "gross", "retainage", "amount_due", "approved_at", "mismatch"):
@@ -108,9 +114,15 @@ def refresh_from_procore(invoice: Invoice, new: NewInvoice) -> None:
     invoice.lines.all().delete()
     _write_lines(invoice, new)
     after = {"number": new.number, "amount_due": str(new.amount_due), "lines": len(new.lines)}
-    sentence = f"Changed in Procore before it was sent; now {new.amount_due:,.2f}"
     auditing.record(
-        invoice.company_id, "invoice.refreshed", invoice, sentence, job="import", before=before, after=after
+        invoice.company_id,
+        "invoice.refreshed",
+        invoice,
+        f"{sentence}; now {new.amount_due:,.2f}",
+        user=user,
+        job="import",
+        before=before,
+        after=after,
     )
 
 

@@ -12,20 +12,21 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
-from accounting import posting
+from accounting import changing, posting
+from accounting.models import Bill
 from companies import auditing
 from companies.models import User
 from inbuild.queue import database_now
 from invoices import recording
 from invoices.models import Invoice
 from procore_sync import attaching, records
-from procore_sync.fetching import Fetched
+from procore_sync.fetching import Fetched, fetch
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice
 from procore_sync.records import Line, Record
 
 
-class NothingToKeep(Exception):
-    """The invoice is as it was imported, so there is nothing to decide."""
+class NothingToDecide(Exception):
+    """The invoice is as it was taken over, was decided about already, or differs in another way than was shown."""
 
 
 def approved_statuses(integration: ProcoreIntegration) -> frozenset[str]:
@@ -141,16 +142,10 @@ def recognize(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: Fet
 def keep_as_is(invoice: Invoice, *, user: User, seen: str | None = None) -> None:
     """A person decides that the bill stays as it is although the original differs; a further change asks again.
 
-    `seen` says which difference the person was looking at (`shown_difference`). Raises NothingToKeep.
+    `seen` says which difference the person was looking at (`shown_difference`). Raises NothingToDecide.
     """
     with transaction.atomic():
-        known = original_of(invoice)
-        row = ProcoreInvoice.objects.select_for_update().get(pk=known.pk) if known else None
-        fresh = Invoice.objects.select_for_update().get(pk=invoice.pk)
-        if row is None or fresh.source_state not in DIFFERENT or not posting.is_in_books(fresh):
-            raise NothingToKeep
-        if seen is not None and seen != shown_difference(fresh, row):
-            raise NothingToKeep
+        row, fresh, _ = _decided_about(invoice, DIFFERENT, seen)
         before = fresh.get_source_state_display()
         row.remember(kept_fingerprint=_of_difference(fresh.source_state, _stored_fingerprint(row)))
         fresh.observe_source(Invoice.SourceState.KEPT)
@@ -163,6 +158,54 @@ def keep_as_is(invoice: Invoice, *, user: User, seen: str | None = None) -> None
             before={"source_state": before},
             after={"source_state": Invoice.SourceState.KEPT.value},
         )
+
+
+def update_in_books(invoice: Invoice, *, user: User, seen: str | None = None) -> None:
+    """Take the change over and let the bill follow it, as far as QuickBooks allows a change now.
+
+    Raises NothingToDecide, changing.CannotChange, ProcoreError and Unreadable; nothing has changed then.
+    """
+    row, fresh, bill = _decided_about(invoice, (Invoice.SourceState.CHANGED,), seen)
+    if not fresh.from_procore:
+        raise NothingToDecide  # what the vendor sent to inBuild is what its bill says
+    changing.make_sure(bill, changing.UPDATE)
+    fetched = fetch(row)
+    with transaction.atomic():
+        row, fresh, bill = _decided_about(invoice, (Invoice.SourceState.CHANGED,), seen)
+        if fetched.fingerprint != _stored_fingerprint(row):
+            raise NothingToDecide
+        sentence = "Taken over from Procore to update the bill"
+        recording.refresh_from_procore(fresh, new_invoice(row, row.integration, fetched), user=user, sentence=sentence)
+        row.remember(fingerprint=fetched.fingerprint, imported=row.snapshot)
+        fresh.observe_source(Invoice.SourceState.AS_IMPORTED)
+        attaching.print_again(row)
+        bill.invoice = fresh
+        changing.update_in_books(bill, user=user)
+
+
+def delete_from_books(invoice: Invoice, *, user: User, seen: str | None = None) -> None:
+    """Let the bill of an invoice that is not approved any more, or gone, be deleted. Raises as `update_in_books`."""
+    gone = (Invoice.SourceState.NO_LONGER_APPROVED, Invoice.SourceState.DELETED)
+    _, _, bill = _decided_about(invoice, gone, seen)
+    changing.make_sure(bill, changing.DELETE)
+    with transaction.atomic():
+        _, _, bill = _decided_about(invoice, gone, seen)
+        changing.delete_from_books(bill, user=user)
+
+
+def _decided_about(invoice: Invoice, states: Sequence[str], seen: str | None) -> tuple[ProcoreInvoice, Invoice, Bill]:
+    """The rows of a decision, locked where it is made in a transaction. Raises NothingToDecide."""
+    with transaction.atomic():
+        known = original_of(invoice)
+        rows = ProcoreInvoice.objects.select_related("integration").select_for_update(of=("self",))
+        row = rows.get(pk=known.pk) if known else None
+        fresh = Invoice.objects.select_for_update(of=("self",)).select_related("company", "vendor").get(pk=invoice.pk)
+        bill = Bill.objects.select_related("integration").filter(invoice=fresh, state=Bill.State.SYNCED).first()
+        if row is None or bill is None or fresh.source_state not in states or changing.is_pending(bill):
+            raise NothingToDecide
+        if seen is not None and seen != shown_difference(fresh, row):
+            raise NothingToDecide
+        return row, fresh, bill
 
 
 DIFFERENT = (Invoice.SourceState.CHANGED, Invoice.SourceState.NO_LONGER_APPROVED, Invoice.SourceState.DELETED)

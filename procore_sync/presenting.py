@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.urls import reverse
 
+from accounting import changing
 from accounting.models import Bill
 from companies import access, auditing
 from companies.auditing import Happening
@@ -168,7 +169,7 @@ def difference(invoice: Invoice) -> dict[str, Any] | None:
         "changed_by": told.get("by", ""),
         "seen_at": seen.at if seen else None,
         "seen": following.shown_difference(invoice, row),
-        "actions": _actions(invoice) if bill is not None and bill.state == Bill.State.SYNCED else [],
+        "actions": _actions(invoice, bill, _shown(found.facts[-1].now)),
     }
 
 
@@ -179,10 +180,28 @@ def _where(bill: Bill | None) -> str:
     return UNDER_WAY if under_way else NOT_IN_BOOKS
 
 
-def _actions(invoice: Invoice) -> list[dict[str, str]]:
-    keep = reverse("procore_sync:keep", kwargs={"public_id": invoice.public_id})
-    words = "The bill in QuickBooks stays as it is, although Procore says something else. A further change asks again."
-    return [{"name": "Keep as is", "words": words, "url": keep}]
+UPDATE_WORDS = (
+    "The bill in QuickBooks becomes what Procore shows now, and totals {due}. What was changed by hand in it there is "
+    "replaced."
+)
+DELETE_WORDS = (
+    "The bill is deleted from QuickBooks. The invoice stays here; it only goes to QuickBooks again if somebody chooses "
+    "Sync after all."
+)
+KEEP_WORDS = "The bill in QuickBooks stays as it is, although Procore says something else. A further change asks again."
+
+
+def _actions(invoice: Invoice, bill: Bill | None, due: str) -> list[dict[str, str]]:
+    """What can be decided about a bill that is in the books, while no earlier decision is being carried out."""
+    if bill is None or bill.state != Bill.State.SYNCED or changing.is_pending(bill):
+        return []
+    found = [("Keep as is", KEEP_WORDS, "procore_sync:keep")]
+    if invoice.source_state != Invoice.SourceState.CHANGED:
+        found.insert(0, ("Delete from QuickBooks", DELETE_WORDS, "procore_sync:delete_bill"))
+    elif invoice.from_procore:  # the bill of an invoice made here says what its vendor sent
+        found.insert(0, ("Update in QuickBooks", UPDATE_WORDS.format(due=due), "procore_sync:update_bill"))
+    where = {"public_id": invoice.public_id}
+    return [{"name": name, "words": words, "url": reverse(url, kwargs=where)} for name, words, url in found]
 
 
 def _shown(value: differences.Value) -> str:

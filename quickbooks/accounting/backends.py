@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from accounting.models import Bill, Integration
+from accounting.models import Bill, BillChange, Integration
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class InBooks:
     date: Date
     sync_token: str
     is_ours: bool
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,15 @@ class Backend(Protocol):
 
     def read(self, bill: Bill) -> InBooks | None:
         """A posted bill as it is in the books now; None when it is gone. Raises NotSent and NeedsReconnect."""
+
+    def closed_until(self, integration: Integration) -> Date | None:
+        """The last day of the closed period, as the books say now. Raises NotSent and NeedsReconnect."""
+
+    def change(self, change: BillChange, there: InBooks) -> Outcome:
+        """Update or delete a posted bill: freeze and send, or send what is frozen once more.
+
+        Raises NotSent and NeedsReconnect, both only when nothing was changed.
+        """
 
     def refresh_lists(self, integration: Integration) -> None:
         """Store the accounts and other lists of the books."""

@@ -37,6 +37,21 @@ def find(bill: Bill, integration: Integration) -> Hold | Resolved:
     )
 
 
+def against_update(bill: Bill, integration: Integration, *, with_mapping: bool = False) -> Hold | None:
+    """Why a bill that is in the books must not become what its invoice says now.
+
+    It may share its number with another only if it did so before. Mappings are asked for once vendors were looked up.
+    """
+    invoice = bill.invoice
+    hold = _sums(invoice) or _total(bill) or _currency(bill, integration)
+    if hold is None and invoice.number != bill.external_number:
+        hold = _duplicate_here(bill)
+    if hold is None and with_mapping:
+        found = _resolved(bill, integration)
+        hold = found if isinstance(found, Hold) else None
+    return hold
+
+
 def _source(invoice: Invoice) -> Hold | None:
     if invoice.source_state == Invoice.SourceState.NO_LONGER_APPROVED:
         return Hold("no_longer_approved")

@@ -156,7 +156,7 @@ def start(bill: Bill, document: bytes) -> None:
     """
     digest = hashlib.sha256(document).hexdigest()
     # Intuit may answer a repeated key with its stored refusal: what was refused goes out under a new one.
-    same = bill.payload is not None and bill.payload_sha256 == digest and not _was_refused(bill)
+    same = bill.payload is not None and bill.payload_sha256 == digest and not _key_is_spent(bill)
     generation = bill.generation if same else bill.generation + 1
     bill.move(
         Bill.State.SENDING,
@@ -173,9 +173,10 @@ def start(bill: Bill, document: bytes) -> None:
     faultpoint("post.after_start")
 
 
-def _was_refused(bill: Bill) -> bool:
+def _key_is_spent(bill: Bill) -> bool:
+    """Refused under this key, or made under it and deleted since: Intuit would repeat its stored answer."""
     last = bill.attempts.order_by("-id").first()
-    return last is not None and last.outcome == BillAttempt.Outcome.REFUSED
+    return last is not None and last.outcome in (BillAttempt.Outcome.REFUSED, BillAttempt.Outcome.DONE)
 
 
 def still_mine(bill: Bill) -> None:
@@ -301,9 +302,14 @@ def _look_now(bill: Bill) -> None:
     rows.update(next_at=Now())
 
 
+def can_skip(bill: Bill) -> bool:
+    """A bill that is in the books only rests as skipped once it was deleted there."""
+    return bill.state != Bill.State.SYNCED and Bill.State.SKIPPED in Bill.MOVES[bill.state]
+
+
 def skip(bill: Bill, *, user: User) -> None:
     """This invoice shall not go to QuickBooks. Raises Moved for one that is being sent, is in doubt or is there."""
-    if Bill.State.SKIPPED not in Bill.MOVES[bill.state]:
+    if not can_skip(bill):
         raise Moved(f"Bill {bill.pk} is {bill.state}.")
     # A doubt stays on the bill: taken up again, it must be looked for before anything is sent.
     doubtful = bill.problem in IN_DOUBT

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from accounting.models import Bill, BillAttempt, Integration
+from accounting import posting
+from accounting.models import Bill, BillAttempt, BillChange, Integration
 from accounting.problems import Words, problem, sentence
 from companies import auditing
 from companies.models import Membership
@@ -65,6 +66,7 @@ def status(invoice: Invoice) -> dict[str, str]:
 def bill_card(bill: Bill, membership: Membership) -> dict[str, Any]:
     """Everything `_bill.html` shows."""
     found = problem(bill.problem) if bill.problem else None
+    change = BillChange.latest(bill)
     return {
         "bill": bill,
         "invoice": bill.invoice,
@@ -78,8 +80,10 @@ def bill_card(bill: Bill, membership: Membership) -> dict[str, Any]:
         if found
         else [],
         "can_act": membership.can_work,
-        "can_skip": Bill.State.SKIPPED in Bill.MOVES[bill.state],
-        "polls": not bill.is_final,
+        "can_skip": posting.can_skip(bill),
+        "change": change,
+        "change_sentence": sentence(change.problem, change.problem_detail) if change and change.problem else "",
+        "polls": not bill.is_final or bool(change and change.is_pending),
         "quickbooks_url": quickbooks_url(bill),
         "trace_id": bill.attempts.exclude(trace_id="").order_by("-id").values_list("trace_id", flat=True).first() or "",
     }

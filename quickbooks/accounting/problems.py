@@ -184,6 +184,39 @@ CATALOGUE: dict[str, Problem] = {
         "retry",
     ),
     "refused": Problem("Refused by QuickBooks", "QuickBooks refused the bill: {words}", "Try again", "retry"),
+    "deleted_from_books": Problem(
+        "Deleted from QuickBooks",
+        "Bill {number} was deleted from QuickBooks, as {by} asked. No new one is made unless somebody asks for it.",
+        "Sync after all",
+        "retry",
+    ),
+    "paid_in_books": Problem(
+        "Paid",
+        "QuickBooks shows a payment of {paid} on this bill, so it can only be kept as it is.",
+        "Try again",
+        "retry",
+    ),
+    "closed_for_change": Problem(
+        "Period closed",
+        "{date} lies in the period that QuickBooks closed on {closing}, so the bill can only be kept as it is.",
+        "Try again",
+        "retry",
+    ),
+    "gone_from_books": Problem(
+        "Not in QuickBooks", "The bill is no longer in QuickBooks, so it cannot be updated there.", "Try again", "retry"
+    ),
+    "changed_in_books": Problem(
+        "Changed in QuickBooks",
+        "Somebody changed this bill in QuickBooks at the same moment. Look at it there, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "change_in_doubt": Problem(
+        "Checking QuickBooks",
+        "QuickBooks did not confirm the change. inBuild looks at the bill before it sends anything again.",
+        "Try again",
+        "retry",
+    ),
     "bug": Problem(
         "Failed on our side",
         "Something failed on our side. Nothing was sent to QuickBooks. Reference {reference}.",

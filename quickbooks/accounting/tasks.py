@@ -10,9 +10,9 @@ from celery import shared_task
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from accounting import checking, posting
+from accounting import changing, checking, posting
 from accounting.bells import POST_DUE
-from accounting.models import Bill, Moved
+from accounting.models import Bill, BillChange, Moved
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
 
@@ -25,8 +25,8 @@ def post_due(*, company_id: int, **_: object) -> None:
     queue.drain(
         POST_DUE,
         company_id,
-        work_one=lambda: _work_one(company_id),
-        anything_due=lambda: queue.due(Bill, company_id).exists(),
+        work_one=lambda: _work_one(company_id) or _change_one(company_id),
+        anything_due=lambda: queue.due(Bill, company_id).exists() or queue.due(BillChange, company_id).exists(),
     )
 
 
@@ -34,6 +34,7 @@ def post_due(*, company_id: int, **_: object) -> None:
 def sweep(**_: object) -> None:
     """Ring for every company whose bills are due: what makes a lost message cost only time."""
     queue.ring_for_due(POST_DUE, Bill)
+    queue.ring_for_due(POST_DUE, BillChange)
 
 
 def _work_one(company_id: int) -> bool:
@@ -52,6 +53,24 @@ def _work_one(company_id: int) -> bool:
         reference = uuid.uuid4().hex[:12]
         log.exception("a bill was parked", bill=bill.pk, reference=reference)
         posting.park(bill, reference)
+    return True
+
+
+def _change_one(company_id: int) -> bool:
+    taken = queue.take_due(BillChange, company_id, lease=timedelta(seconds=settings.QBO_LEASE_SECONDS))
+    if not taken:
+        return False
+    change = taken[0]
+    try:
+        changing.work(change)
+    except Moved as moved:
+        log.info("the change went on elsewhere", change=change.pk, why=str(moved))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("a change was parked", change=change.pk, reference=reference)
+        changing.park(change, reference)
     return True
 
 

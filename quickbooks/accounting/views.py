@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounting import configuring, posting
+from accounting import changing, configuring, posting
 from accounting.backends import NeedsReconnect, NotSent, backend_for
 from accounting.forms import PostingSettingsForm
 from accounting.models import Bill, Integration, Moved
@@ -80,6 +80,19 @@ def act(request: access.MemberRequest, public_id: UUID, action: str) -> HttpResp
         return render(request, "accounting/_bill.html", bill_card(bill, request.membership) | {"refusal": refusal})
     if refusal:
         messages.warning(request, refusal)
+    return redirect("invoices:detail", public_id=public_id)
+
+
+@require_POST
+@access.workers_write
+def change(request: access.MemberRequest, public_id: UUID, action: str) -> HttpResponse:
+    """A change of a posted bill was not possible: try it again, or leave the bill as it is."""
+    bills = Bill.objects.select_related("invoice__vendor", "integration", "company")
+    bill = get_object_or_404(bills, company=request.membership.company, invoice__public_id=public_id)
+    try:
+        (changing.again if action == "again" else changing.keep)(bill, user=request.user)
+    except Moved:
+        messages.warning(request, "Nothing to do: the bill has gone on since this page was shown.")
     return redirect("invoices:detail", public_id=public_id)
 
 

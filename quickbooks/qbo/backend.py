@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from accounting import lists, mapping, posting
+from accounting import changing, lists, mapping, posting
 from accounting.backends import Absent, Done, InBooks, NotSent, Outcome, Refused, Unknown
-from accounting.models import Bill, Integration, ListEntry
+from accounting.models import Bill, BillChange, Integration, ListEntry
 from companies import auditing
 from inbuild import http
 from inbuild.faultpoints import faultpoint
@@ -18,6 +18,7 @@ from qbo.faults import Fault
 
 T = TypeVar("T")
 NO_CONNECTION = timedelta(seconds=30)
+UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError)
 ENTITY: dict[str, str] = {Bill.Kind.BILL: "Bill", Bill.Kind.VENDOR_CREDIT: "VendorCredit"}
 
 
@@ -53,6 +54,13 @@ class Online:
         return _judged(bill, sent, rows)
 
     def read(self, bill: Bill) -> InBooks | None:
+        row = self._row(bill)
+        try:
+            return _shown(bill, row) if row is not None else None
+        except UNREADABLE as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, "QuickBooks' answer could not be read") from exc
+
+    def _row(self, bill: Bill) -> Any | None:
         where = f"WHERE Id = {gateway.quoted(bill.external_id or '')}"
 
         def find(company: gateway.Company) -> list[Any]:
@@ -60,13 +68,53 @@ class Online:
 
         try:
             rows = _calling(_integration(bill), f"bill:{bill.pk}", find)
-            return _shown(bill, rows[0]) if rows else None
         except Fault as fault:
             raise faults.of_read(fault) from fault
         except http.OutsideError as exc:
             raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
-        except (KeyError, TypeError, ValueError, ArithmeticError) as exc:
+        except UNREADABLE as exc:
             raise NotSent("cannot_reach", NO_CONNECTION, "QuickBooks' answer could not be read") from exc
+        return rows[0] if rows else None
+
+    def closed_until(self, integration: Integration) -> date | None:
+        try:
+            found = _calling(integration, "preferences", lambda company: company.preferences())
+            day = str((found.get("AccountingInfoPrefs") or {}).get("BookCloseDate") or "")
+            return date.fromisoformat(day[:10]) if day else None
+        except Fault as fault:
+            raise faults.of_read(fault) from fault
+        except http.OutsideError as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
+        except UNREADABLE as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, "QuickBooks' answer could not be read") from exc
+
+    def change(self, change: BillChange, there: InBooks) -> Outcome:
+        bill = change.bill
+        if change.state == BillChange.State.READY:
+            changing.start(change, document.of_change(change, there, self._row(bill), self.document), there)
+        payload, kind = bytes(change.payload or b""), ENTITY[bill.kind]
+
+        def send(company: gateway.Company) -> Any:
+            changing.still_mine(change)
+            act = company.update if change.kind == BillChange.Kind.UPDATE else company.delete
+            return act(kind, payload, change.request_id)
+
+        try:
+            made = _calling(_integration(bill), f"bill:{bill.pk}", send)
+            faultpoint("change.after_send")
+            if change.kind == BillChange.Kind.UPDATE:
+                return _done(bill, made)
+        except Fault as fault:
+            return faults.of_write(fault)
+        except http.NotSent as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
+        except http.OutsideError as exc:
+            return Unknown(words=str(exc))
+        except (KeyError, TypeError):
+            return Unknown(words="QuickBooks' answer held no bill")
+        if made.get("status") != "Deleted":
+            return Unknown(words="QuickBooks did not say that the bill is deleted")
+        return Done(bill.external_id or "", Decimal("0.00"))
 
     def refresh_lists(self, integration: Integration) -> None:
         """Accounts, which the posting settings offer, and vendors. Raises NotSent or NeedsReconnect."""
@@ -183,6 +231,7 @@ def _shown(bill: Bill, row: Any) -> InBooks:
         date=date.fromisoformat(str(row["TxnDate"])[:10]),
         sync_token=str(row.get("SyncToken") or ""),
         is_ours=bill.marker in str(row.get("PrivateNote") or ""),
+        note=str(row.get("PrivateNote") or ""),
     )
 
 

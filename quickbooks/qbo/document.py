@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -10,8 +11,9 @@ from typing import Any
 import simplejson
 
 from accounting import holds
+from accounting.backends import InBooks
 from accounting.mapping import Resolved
-from accounting.models import Bill, Integration, ListEntry
+from accounting.models import Bill, BillChange, Integration, ListEntry
 from accounting.posting import bill_number
 from invoices.models import Invoice, InvoiceLine
 
@@ -58,6 +60,28 @@ def frozen(bill: Bill) -> Frozen:
     body = simplejson.loads(bytes(bill.payload), use_decimal=True)
     total = sum((line["Amount"] for line in body["Line"]), Decimal(0))
     return Frozen(body["DocNumber"], body["VendorRef"]["value"], total)
+
+
+# What a bookkeeper may have added in QuickBooks, and a full update that leaves it out would wipe.
+KEPT = ("SalesTermRef", "DepartmentRef", "DueDate", "CurrencyRef", "ExchangeRate")
+
+
+def of_change(change: BillChange, there: InBooks, row: Any, document: Callable[[Bill], bytes]) -> bytes:
+    """The bytes of an update or deletion, which name the version of the bill that they replace.
+
+    Intuit: a full update sets what it leaves out to null, and lines without an Id take the place of all others.
+    """
+    named = {"Id": there.external_id, "SyncToken": there.sync_token}
+    if change.kind == BillChange.Kind.DELETE:
+        return simplejson.dumps(named).encode("ascii")
+    ours = simplejson.loads(document(change.bill), use_decimal=True)
+    kept = {name: row[name] for name in KEPT if row is not None and row.get(name) is not None}
+    if str(kept.get("DueDate", "")) < ours["TxnDate"]:
+        kept.pop("DueDate", None)
+    marks = f" {change.bill.marker} {change.marker}"
+    head = ours["PrivateNote"].removesuffix(change.bill.marker).rstrip()
+    note = {"PrivateNote": head[: MEMO_LENGTH - len(marks)] + marks}
+    return simplejson.dumps(kept | ours | note | named, use_decimal=True).encode("ascii")
 
 
 def memo(bill: Bill) -> str:

@@ -66,7 +66,7 @@ REFUSALS: Mapping[str, str] = {
     "2500": "reference",
     "4000": "refused",
     "4001": "refused",
-    "5010": "refused",
+    "5010": "changed_in_books",
     "5020": "refused",
     "5030": "refused",
     "6000": "refused",

@@ -152,6 +152,20 @@ class Company:
         answer = self._client.create_object(kind, document, request_id=request_id)
         return cast(Mapping[str, Any], answer[kind])
 
+    def update(self, kind: str, document: bytes, request_id: str) -> Mapping[str, Any]:
+        """Replace what stands under the document's Id by exactly these bytes. Intuit: full update."""
+        answer = self._client.update_object(kind, document, request_id=request_id)
+        return cast(Mapping[str, Any], answer[kind])
+
+    def delete(self, kind: str, document: bytes, request_id: str) -> Mapping[str, Any]:
+        """Delete by Id and SyncToken."""
+        answer = self._client.delete_object(kind, document, request_id=request_id)
+        return cast(Mapping[str, Any], answer[kind])
+
+    def preferences(self) -> Mapping[str, Any]:
+        answer = self._client.get(f"{self._client.api_url}/company/{self._client.company_id}/preferences", params={})
+        return cast(Mapping[str, Any], answer["Preferences"])
+
     def query(self, kind: str, where: str = "", fields: str = "*") -> Iterator[Mapping[str, Any]]:
         """All rows of one kind, page by page. `where` must be built with `quoted`."""
         start = 1

@@ -45,6 +45,9 @@ WITH_IDS = {
     "procore_sync:send_again": ("public_id", "invoice"),
     "procore_sync:retry_file": ("pk", "procore_file"),
     "procore_sync:keep": ("public_id", "invoice"),
+    "procore_sync:update_bill": ("public_id", "invoice"),
+    "procore_sync:delete_bill": ("public_id", "invoice"),
+    "accounting:change": ("public_id", "invoice"),
 }
 WITHOUT_IDS = {
     "home",
@@ -218,6 +221,9 @@ def address_of(name: str, value: Any) -> str:
         "accounting:bill": f"/settings/accounting/bills/{value}/",
         "accounting:act": f"/settings/accounting/bills/{value}/retry/",
         "qbo:disconnect": f"/settings/accounting/qbo/{value}/disconnect/",
+        "procore_sync:update_bill": f"/settings/procore/invoices/{value}/update/",
+        "procore_sync:delete_bill": f"/settings/procore/invoices/{value}/delete/",
+        "accounting:change": f"/settings/accounting/bills/{value}/change/keep/",
         "procore_sync:keep": f"/settings/procore/invoices/{value}/keep/",
         "procore_sync:retry_file": f"/settings/procore/files/{value}/retry/",
         "procore_sync:check_invoice": f"/settings/procore/invoices/{value}/check/",

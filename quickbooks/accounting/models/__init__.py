@@ -1,11 +1,13 @@
 """Out: a company's integration with its books, and the bills that must get there."""
 
 from accounting.models.bill import Bill, BillAttempt, BillFile, BookedBill, MissingMapping, Moved
+from accounting.models.change import BillChange
 from accounting.models.integration import Integration, ListEntry, Mapping
 
 __all__ = [
     "Bill",
     "BillAttempt",
+    "BillChange",
     "BillFile",
     "BookedBill",
     "Integration",

@@ -61,7 +61,7 @@ class Bill(WorkRow):
         State.CHECKING: frozenset({State.SYNCED, State.SENDING, State.ON_HOLD}),
         State.FAILED: frozenset({State.READY, State.SKIPPED}),
         State.SKIPPED: frozenset({State.READY, State.CHECKING}),
-        State.SYNCED: frozenset(),
+        State.SYNCED: frozenset({State.SKIPPED}),
     }
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="bills")
