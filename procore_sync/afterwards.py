@@ -45,11 +45,9 @@ def of_bill(invoice: Invoice, shown: InBooks | None, told: str, membership: Memb
     if bill.state == Bill.State.SYNCED:
         return [*steps, *_posted(bill, zone), _in_books(bill, shown, told, zone)]
     taking = _taking(integration, membership)
-    hold = (
-        holds.find(bill, integration)
-        if integration and bill.state in (Bill.State.READY, Bill.State.NEEDS_MAPPING)
-        else None
-    )
+    may_go = integration is not None and bill.state in (Bill.State.READY, Bill.State.NEEDS_MAPPING)
+    found = holds.find(bill, integration) if integration and may_go else None
+    hold = found if isinstance(found, holds.Hold) else None
     accounts = _mapped(bill, integration, hold, membership)
     clear = _clear(bill, hold, membership)
     is_ready = Answer.YES == taking.answer == accounts.answer == clear.answer
@@ -96,7 +94,7 @@ def _accounts(integration: Integration | None, membership: Membership) -> Step:
 
 
 def _mapped(bill: Bill, integration: Integration | None, hold: holds.Hold | None, membership: Membership) -> Step:
-    if hold is not None and hold.mapping:
+    if hold is not None and hold.is_mapping:
         action = doors.of_problem(bill, hold.problem, membership)
         return Step("accounts", QUESTIONS["accounts"], Answer.NO, sentence(hold.problem, hold.detail), action)
     if bill.state == Bill.State.NEEDS_MAPPING:
@@ -111,7 +109,7 @@ def _clear(bill: Bill, hold: holds.Hold | None, membership: Membership) -> Step:
     if bill.state == Bill.State.ON_HOLD:
         words = sentence(bill.problem, bill.problem_detail)
         return Step("clear", question, Answer.NO, words, doors.of_bill(bill, membership))
-    if hold is not None and not hold.mapping:
+    if hold is not None and not hold.is_mapping:
         words = sentence(hold.problem, hold.detail)
         return Step("clear", question, Answer.NO, words, doors.of_invoice(bill.invoice))
     return Step("clear", question, Answer.YES, "It is no duplicate of another invoice, and its amounts add up.")
