@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounting', '0003_rows_of_one_company'),
         ('companies', '0002_audit_is_insert_only'),
-        ('invoices', '0004_invoiceline_cost_type'),
+        ('invoices', '0005_invoiceline_cost_type'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('invoices', '0003_procore_ids_by_environment'),
+        ('invoices', '0004_invoices_know_their_original'),
     ]
 
     operations = [
