@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from companies import auditing
 from companies.models import Company, User
@@ -193,7 +193,7 @@ def detach(attachment: Attachment) -> None:
     transaction.on_commit(lambda: storage.delete(path), robust=True)
 
 
-def duplicates_of(invoice: Invoice) -> Iterable[Invoice]:
+def duplicates_of(invoice: Invoice) -> QuerySet[Invoice]:
     """Other invoices of a vendor of that name with the same number that came earlier or are in QuickBooks already."""
     return (
         Invoice.objects.filter(

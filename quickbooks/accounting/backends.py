@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from accounting.models import Bill, BillChange, Integration
+from accounting.models import Bill, BillChange, Integration, ListEntry
+from invoices.models import Vendor
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class InBooks:
     sync_token: str
     is_ours: bool
     note: str = ""
+    vendor_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,18 @@ class Backend(Protocol):
         """Update or delete a posted bill: freeze and send, or send what is frozen once more.
 
         Raises NotSent and NeedsReconnect, both only when nothing was changed.
+        """
+
+    def find(self, integration: Integration, bill: Bill, *, number: str = "", external_id: str = "") -> list[InBooks]:
+        """Documents of the bill's kind with that number, or that id, whoever made them.
+
+        Raises NotSent and NeedsReconnect.
+        """
+
+    def create_vendor(self, integration: Integration, vendor: Vendor) -> ListEntry | Refused:
+        """A person chose to create it; one of exactly this name is used if it is there.
+
+        Raises NotSent and NeedsReconnect.
         """
 
     def refresh_lists(self, integration: Integration) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounting import mapping
+from accounting.backends import backend_for
+from accounting.mapping import Freed
 from accounting.models import Integration, ListEntry
 
 
@@ -18,10 +22,24 @@ class Entry:
     name: str
     active: bool = True
     subtype: str = ""
+    currency: str = ""
+    is_usable: bool = True
 
 
-def store(integration: Integration, kind: ListEntry.Kind, entries: Iterable[Entry]) -> None:
-    """Replace what we know of one list by a complete reading of it; what is gone becomes inactive."""
+def refresh(integration: Integration) -> Freed:
+    """Read all lists anew; bills go on for which that was missing. Raises NotSent and NeedsReconnect."""
+    backend_for(integration).refresh_lists(integration)
+    integration.refresh_from_db()
+    return mapping.free_mended(integration)
+
+
+def store(
+    integration: Integration, kind: ListEntry.Kind, entries: Iterable[Entry], *, read_from: datetime | None = None
+) -> None:
+    """Replace what we know of one list by a complete reading of it; what is gone becomes inactive.
+
+    What was seen after the reading began, a vendor made meanwhile, is not taken for gone.
+    """
     rows = [
         ListEntry(
             company_id=integration.company_id,
@@ -31,6 +49,8 @@ def store(integration: Integration, kind: ListEntry.Kind, entries: Iterable[Entr
             name=entry.name[:500],
             subtype=entry.subtype,
             active=entry.active,
+            currency=entry.currency[:3],
+            is_usable=entry.is_usable,
             seen_at=timezone.now(),
         )
         # A row that moved between two pages comes twice.
@@ -41,10 +61,13 @@ def store(integration: Integration, kind: ListEntry.Kind, entries: Iterable[Entr
             rows,
             update_conflicts=True,
             unique_fields=["integration", "kind", "external_id"],
-            update_fields=["name", "subtype", "active", "seen_at"],
+            update_fields=["name", "subtype", "active", "currency", "is_usable", "seen_at"],
+            batch_size=1000,
         )
         seen = [row.external_id for row in rows]
         known = ListEntry.objects.filter(integration=integration, kind=kind, active=True)
+        if read_from is not None:
+            known = known.filter(seen_at__lt=read_from)
         known.exclude(external_id__in=seen).update(active=False)
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Q, Sum
+from django.utils import timezone
 
 from accounting.bells import POST_DUE
-from accounting.models import Bill, Integration, ListEntry, Mapping, MissingMapping, Moved
+from accounting.models import Bill, Integration, ListEntry, Mapping, MissingMapping
 from companies import auditing
 from companies.models import User
 from inbuild.queue import ring
@@ -87,6 +85,7 @@ def map_vendor(
 ) -> ListEntry:
     """Remember that a vendor of ours and one of the books carry exactly the same name."""
     with transaction.atomic():
+        hold_still(integration)
         entry, _ = ListEntry.objects.update_or_create(
             integration=integration,
             kind=Kind.VENDOR,
@@ -107,23 +106,51 @@ def forget_vendor(integration: Integration, vendor: Vendor) -> None:
     Mapping.objects.filter(integration=integration, vendor=vendor, by=None).delete()
 
 
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """How many bills went on, and what their invoices come to."""
+
+    bills: int = 0
+    total: Decimal = Decimal(0)
+
+
 def choose(integration: Integration, ours: Ours, entry: ListEntry, *, user: User) -> int:
     """A person says which entry of the books one of ours is. Returns how many bills that frees."""
+    return choose_all(integration, [(ours, entry)], user=user).bills
+
+
+def choose_all(integration: Integration, pairs: Iterable[tuple[Ours, ListEntry]], *, user: User) -> Freed:
+    """A person says which entry each of ours is: all or none, and everything that waited for them goes on."""
+    wanted = {key_of(ours, entry.kind): (ours, entry) for ours, entry in pairs}
     with transaction.atomic():
-        which: dict[str, Any] = {"integration": integration, "kind": entry.kind, _column(ours): ours}
-        before = Mapping.objects.filter(**which).select_related("entry").first()
-        facts: dict[str, Any] = {"company_id": integration.company_id, "entry": entry, "confirmed": True, "by": user}
-        Mapping.objects.update_or_create(defaults=facts, **which)
-        auditing.record(
-            integration.company_id,
-            "mapping.chosen",
-            integration,
-            f"{ours} is {entry} in QuickBooks",
-            user=user,
-            before={"entry": str(before.entry) if before else ""},
-            after={"entry": str(entry), "kind": entry.kind},
-        )
-        return release(integration.company_id, key_of(ours, entry.kind))
+        hold_still(integration)
+        known = _known(integration, [ours for ours, _ in wanted.values()])
+        # One that inBuild made, because the names are the same, becomes the person's who says so too.
+        settled = {key for key, row in known.items() if key in wanted and row.entry == wanted[key][1] and row.by_id}
+        changed = {key: pair for key, pair in wanted.items() if key not in settled}
+        if changed:
+            now = timezone.now()
+            facts: dict[str, Any] = {"company_id": integration.company_id, "confirmed": True, "by": user, "at": now}
+            old = [known[key] for key in changed if key in known]
+            for row in old:
+                row.entry, row.confirmed, row.by, row.at = changed[key_of_row(row)][1], True, user, now
+            Mapping.objects.bulk_update(old, ["entry", "confirmed", "by", "at"], batch_size=500)
+            Mapping.objects.bulk_create(
+                Mapping(integration=integration, kind=entry.kind, entry=entry, **{_column(ours): ours}, **facts)
+                for key, (ours, entry) in changed.items()
+                if key not in known
+            )
+            told = [f"{ours} is {entry} in QuickBooks" for ours, entry in changed.values()]
+            auditing.record(
+                integration.company_id,
+                "mapping.chosen",
+                integration,
+                told[0] if len(told) == 1 else f"{len(told)} mapped: {'; '.join(told[:10])}",
+                user=user,
+                before={key: str(known[key].entry) for key in changed if key in known},
+                after={key: str(entry) for key, (_, entry) in changed.items()},
+            )
+        return free(integration.company_id, *wanted)
 
 
 def clear(integration: Integration, ours: Ours, kind: str, *, user: User) -> None:
@@ -136,6 +163,33 @@ def clear(integration: Integration, ours: Ours, kind: str, *, user: User) -> Non
             auditing.record(integration.company_id, "mapping.cleared", integration, sentence, user=user)
 
 
+def hold_still(integration: Integration) -> None:
+    """Mappings and what bills are known to wait for change only under this lock, until the transaction ends.
+
+    Without it a bill could note that it waits for a vendor at the very moment somebody maps it, and wait for ever.
+    """
+    Integration.objects.select_for_update(no_key=True).get(pk=integration.pk)
+
+
+def _known(integration: Integration, ours: list[Ours]) -> dict[str, Mapping]:
+    """The mappings of these, by key; one query."""
+    by_column: dict[str, list[Any]] = {}
+    for one in ours:
+        by_column.setdefault(_column(one), []).append(one)
+    which = Q(pk=None)
+    for column, values in by_column.items():
+        which |= Q(**{f"{column}__in": values})
+    return {
+        key_of_row(row): row for row in Mapping.objects.filter(which, integration=integration).select_related("entry")
+    }
+
+
+def key_of_row(row: Mapping) -> str:
+    if row.cost_type:
+        return f"{row.kind}-type:{row.cost_type}"
+    return f"{row.kind}:{row.vendor_id or row.project_id or row.cost_code_id}"
+
+
 def key_of(ours: Ours, kind: str) -> str:
     if isinstance(ours, Vendor):
         return f"vendor:{ours.pk}"
@@ -146,18 +200,47 @@ def key_of(ours: Ours, kind: str) -> str:
 
 def release(company_id: int, *keys: str) -> int:
     """These were mended: every bill that waited for them and for nothing else goes on. Returns how many."""
-    waiting = MissingMapping.objects.filter(company_id=company_id, key__in=keys)
-    ids = list(waiting.values_list("bill_id", flat=True))
-    waiting.delete()
-    moved = 0
-    free = Bill.objects.filter(company_id=company_id, pk__in=ids, state=Bill.State.NEEDS_MAPPING, missing=None)
-    for bill in free.order_by("id"):
-        with suppress(Moved):  # somebody pressed Try again at this very moment
-            bill.move(Bill.State.READY, "What was missing was chosen", job="mapping", next_at=Now())
-            moved += 1
-    if moved:
-        ring(POST_DUE, company_id)
-    return moved
+    return free(company_id, *keys).bills
+
+
+def free(company_id: int, *keys: str) -> Freed:
+    """As `release`; says what the invoices come to as well."""
+    with transaction.atomic():
+        waiting = MissingMapping.objects.filter(company_id=company_id, key__in=keys)
+        ids = list(waiting.values_list("bill_id", flat=True))
+        waiting.delete()
+        rows = Bill.objects.filter(company_id=company_id, pk__in=ids, missing=None)
+        moved = Bill.go_on(rows, "What was missing was chosen", job="mapping")
+        found = Bill.objects.filter(pk__in=moved).aggregate(total=Sum("invoice__amount_due"))
+        if moved:
+            ring(POST_DUE, company_id)
+    return Freed(len(moved), found["total"] or Decimal(0))
+
+
+def free_mended(integration: Integration) -> Freed:
+    """The lists or settings changed: whatever bills wait for and is there now lets them go on."""
+    waiting = MissingMapping.objects.filter(company_id=integration.company_id, bill__state=Bill.State.NEEDS_MAPPING)
+    keys = waiting.order_by("key").values_list("key", flat=True).distinct()
+    return free(integration.company_id, *[key for key in keys if _is_mended(integration, key)])
+
+
+def _is_mended(integration: Integration, key: str) -> bool:
+    head, _, tail = key.partition(":")
+    if key == "retainage":
+        return _usable(integration.retainage_target)
+    if head.startswith("default-") or tail == "none":
+        return head.startswith("default-") and _usable(integration.default_target)
+    if head == Kind.VENDOR:
+        vendor = Vendor.objects.filter(company_id=integration.company_id, pk=int(tail)).first()
+        return vendor is not None and vendor_entry(integration, vendor) is not None
+    column = (
+        "cost_type" if head.endswith("-type") else "project" if head in (Kind.CUSTOMER, Kind.CLASS) else "cost_code"
+    )
+    kind = head.removesuffix("-type")
+    row = Mapping.objects.filter(integration=integration, kind=kind, **{column: tail}).select_related("entry").first()
+    if row is not None:
+        return _usable(row.entry)
+    return column != "project" and kind == integration.target_kind and _usable(integration.default_target)
 
 
 def note_missing(bill: Bill, missing: Iterable[Missing]) -> None:
@@ -166,30 +249,6 @@ def note_missing(bill: Bill, missing: Iterable[Missing]) -> None:
     MissingMapping.objects.bulk_create(
         MissingMapping(company_id=bill.company_id, bill=bill, key=one.key[:140], name=one.name[:300]) for one in missing
     )
-
-
-SUFFIXES = {"inc", "incorporated", "llc", "llp", "lp", "ltd", "limited", "co", "company", "corp", "corporation"}
-
-
-def normalised(name: str) -> str:
-    """A name without case, punctuation and legal form: good for a suggestion, never for a decision."""
-    words = re.sub(r"[^\w\s]", " ", name.casefold().replace("&", " and ")).split()
-    kept = [word for word in words if word not in SUFFIXES and word != "the"]
-    return " ".join(kept or words)
-
-
-def suggest(entries: Iterable[ListEntry], name: str, *, code: str = "", origin_id: str = "") -> ListEntry | None:
-    """The one entry a person would most likely choose; None where there is no single candidate."""
-    rows = list(entries)
-    for matches in (
-        [entry for entry in rows if origin_id and entry.external_id == origin_id],
-        [entry for entry in rows if entry.name.casefold() == name.casefold()],
-        [entry for entry in rows if normalised(entry.name) == normalised(name)],
-        [entry for entry in rows if code and normalised(entry.name).startswith(normalised(code))],
-    ):
-        if len(matches) == 1:
-            return matches[0]
-    return None
 
 
 def _of_project(

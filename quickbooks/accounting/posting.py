@@ -106,6 +106,14 @@ def bill_fits(bill: Bill, integration: Integration) -> bool:
     to = Bill.State.NEEDS_MAPPING if hold.is_mapping else Bill.State.ON_HOLD
     words = sentence(hold.problem, hold.detail)
     with transaction.atomic():
+        if hold.is_mapping:
+            # Somebody may have chosen it since we looked, and would never come by this bill again.
+            mapping.hold_still(integration)
+            integration.refresh_from_db()
+            again = holds.find(bill, integration)
+            if not isinstance(again, holds.Hold) or again.missing != hold.missing:
+                bill.wait(until=Now())
+                return False
         bill.move(to, words, job=JOB, problem=hold.problem, detail=hold.detail)
         mapping.note_missing(bill, hold.missing)
     return False

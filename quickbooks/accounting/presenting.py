@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from accounting import posting
+from accounting import linking, posting
 from accounting.models import Bill, BillAttempt, BillChange, Integration
-from accounting.problems import Words, problem, sentence
+from accounting.problems import DUPLICATE, MAPPING, Words, problem, sentence
 from companies import auditing
 from companies.models import Membership
 from invoices.models import Invoice
@@ -84,6 +84,10 @@ def bill_card(bill: Bill, membership: Membership) -> dict[str, Any]:
         "change": change,
         "change_sentence": sentence(change.problem, change.problem_detail) if change and change.problem else "",
         "polls": not bill.is_final or bool(change and change.is_pending),
+        "compare_url": _action_url(bill, DUPLICATE)
+        if linking.can_link(bill) and not (found and found.action == DUPLICATE)
+        else "",
+        "can_unlink": bill.is_by_hand and bill.state == Bill.State.SYNCED and not (change and change.is_pending),
         "quickbooks_url": quickbooks_url(bill),
         "trace_id": bill.attempts.exclude(trace_id="").order_by("-id").values_list("trace_id", flat=True).first() or "",
     }
@@ -100,6 +104,11 @@ def quickbooks_url(bill: Bill) -> str:
 
 
 def _action_url(bill: Bill, action: str) -> str:
+    public_id = bill.invoice.public_id
+    if action == DUPLICATE:
+        return reverse(DUPLICATE, kwargs={"public_id": public_id})
+    if action == MAPPING:
+        return f"{reverse(MAPPING)}?missing={public_id}"
     if ":" in action:
         return reverse(action)
-    return reverse("accounting:act", kwargs={"public_id": bill.invoice.public_id, "action": action})
+    return reverse("accounting:act", kwargs={"public_id": public_id, "action": action})

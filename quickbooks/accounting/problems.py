@@ -10,8 +10,8 @@ from typing import Any
 class Problem:
     """`label` stands in lists, `sentence` is filled from the bill's detail, `button` names the one action.
 
-    `action` is a deed of `accounting.views.act` (posted to the bill) or an address name. `choices` are further deeds an
-    accountant expects beside the one button.
+    `action` is a deed of `accounting.views.bills.act` (posted to the bill) or an address name. `choices` are further
+    deeds an accountant expects beside the one button.
     """
 
     label: str
@@ -36,6 +36,13 @@ CATALOGUE: dict[str, Problem] = {
     "duplicate_in_books": Problem(
         "Possible duplicate",
         "QuickBooks already has bill {number} of {vendor} for {amount} of {date}, which inBuild did not make.",
+        "Compare",
+        DUPLICATE,
+        (("Sync anyway", "sync_anyway"),),
+    ),
+    "unlinked": Problem(
+        "Possible duplicate",
+        "This invoice was unlinked from bill {number} in QuickBooks. Link it to the right bill, sync it or skip it.",
         "Compare",
         DUPLICATE,
         (("Sync anyway", "sync_anyway"),),

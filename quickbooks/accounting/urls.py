@@ -1,17 +1,24 @@
 from django.urls import path, re_path
 
-from accounting import views
+from accounting.views import bills, duplicate, integrations, mapping
 
 app_name = "accounting"
 urlpatterns = [
-    path("", views.integrations, name="integrations"),
-    path("<int:pk>/accounts/", views.save_accounts, name="accounts"),
-    path("<int:pk>/refresh/", views.refresh_lists, name="refresh"),
-    path("bills/<uuid:public_id>/", views.bill_status, name="bill"),
-    re_path(r"^bills/(?P<public_id>[0-9a-f-]{36})/change/(?P<action>again|keep)/$", views.change, name="change"),
+    path("", integrations.integrations, name="integrations"),
+    path("<int:pk>/accounts/", integrations.save_accounts, name="accounts"),
+    path("<int:pk>/refresh/", integrations.refresh_lists, name="refresh"),
+    path("mapping/", mapping.page, name="mapping"),
+    path("mapping/save/", mapping.save, name="map"),
+    path("mapping/offered/", mapping.offered, name="offered"),
+    path("bills/<uuid:public_id>/", bills.bill_status, name="bill"),
+    path("bills/<uuid:public_id>/duplicate/", duplicate.compare, name="duplicate"),
+    path("bills/<uuid:public_id>/link/", duplicate.link, name="link"),
+    path("bills/<uuid:public_id>/mark/", duplicate.mark, name="mark"),
+    path("bills/<uuid:public_id>/unlink/", duplicate.unlink, name="unlink"),
+    re_path(r"^bills/(?P<public_id>[0-9a-f-]{36})/change/(?P<action>again|keep)/$", bills.change, name="change"),
     re_path(
         r"^bills/(?P<public_id>[0-9a-f-]{36})/(?P<action>retry|sync_anyway|skip|as_credit|as_bill|post_on_open_day)/$",
-        views.act,
+        bills.act,
         name="act",
     ),
 ]

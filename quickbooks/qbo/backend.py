@@ -7,13 +7,18 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from django.db.models.functions import Now
+from django.utils import timezone
+
 from accounting import changing, lists, mapping, posting
 from accounting.backends import Absent, Done, InBooks, NotSent, Outcome, Refused, Unknown
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from companies import auditing
 from inbuild import http
 from inbuild.faultpoints import faultpoint
+from invoices.models import Vendor
 from qbo import document, faults, gateway, tokens, vendors
+from qbo import lists as qbo_lists
 from qbo.faults import Fault
 
 T = TypeVar("T")
@@ -54,39 +59,31 @@ class Online:
         return _judged(bill, sent, rows)
 
     def read(self, bill: Bill) -> InBooks | None:
-        row = self._row(bill)
-        try:
-            return _shown(bill, row) if row is not None else None
-        except UNREADABLE as exc:
-            raise NotSent("cannot_reach", NO_CONNECTION, "QuickBooks' answer could not be read") from exc
+        return next(iter(self.find(_integration(bill), bill, external_id=bill.external_id or "")), None)
 
-    def _row(self, bill: Bill) -> Any | None:
-        where = f"WHERE Id = {gateway.quoted(bill.external_id or '')}"
+    def find(self, integration: Integration, bill: Bill, *, number: str = "", external_id: str = "") -> list[InBooks]:
+        which = f"DocNumber = {gateway.quoted(number)}" if number else f"Id = {gateway.quoted(external_id)}"
 
-        def find(company: gateway.Company) -> list[Any]:
-            return list(company.query(ENTITY[bill.kind], where))
+        def find(company: gateway.Company) -> list[InBooks]:
+            return [_shown(bill, row) for row in company.query(ENTITY[bill.kind], f"WHERE {which}")]
 
-        try:
-            rows = _calling(_integration(bill), f"bill:{bill.pk}", find)
-        except Fault as fault:
-            raise faults.of_read(fault) from fault
-        except http.OutsideError as exc:
-            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
-        except UNREADABLE as exc:
-            raise NotSent("cannot_reach", NO_CONNECTION, "QuickBooks' answer could not be read") from exc
-        return rows[0] if rows else None
+        return _asking(integration, f"bill:{bill.pk}", find)
 
     def closed_until(self, integration: Integration) -> date | None:
-        try:
-            found = _calling(integration, "preferences", lambda company: company.preferences())
-            day = str((found.get("AccountingInfoPrefs") or {}).get("BookCloseDate") or "")
+        def find(company: gateway.Company) -> date | None:
+            day = str((company.preferences().get("AccountingInfoPrefs") or {}).get("BookCloseDate") or "")
             return date.fromisoformat(day[:10]) if day else None
-        except Fault as fault:
-            raise faults.of_read(fault) from fault
-        except http.OutsideError as exc:
-            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
-        except UNREADABLE as exc:
-            raise NotSent("cannot_reach", NO_CONNECTION, "QuickBooks' answer could not be read") from exc
+
+        return _asking(integration, "preferences", find)
+
+    def _row(self, bill: Bill) -> Any | None:
+        """A posted bill as QuickBooks writes it, all of it."""
+        where = f"WHERE Id = {gateway.quoted(bill.external_id or '')}"
+
+        def find(company: gateway.Company) -> Any | None:
+            return next(iter(company.query(ENTITY[bill.kind], where)), None)
+
+        return _asking(_integration(bill), f"bill:{bill.pk}", find)
 
     def change(self, change: BillChange, there: InBooks) -> Outcome:
         bill = change.bill
@@ -117,24 +114,22 @@ class Online:
         return Done(bill.external_id or "", Decimal("0.00"))
 
     def refresh_lists(self, integration: Integration) -> None:
-        """Accounts, which the posting settings offer, and vendors. Raises NotSent or NeedsReconnect."""
-        lists.store(integration, ListEntry.Kind.ACCOUNT, map(_account, _listed(integration, "Account")))
-        lists.store(integration, ListEntry.Kind.VENDOR, map(_vendor, _listed(integration, "Vendor")))
+        started = timezone.now()
+        for kind, entries in _asking(integration, "lists", qbo_lists.read).items():
+            lists.store(integration, kind, entries, read_from=started)
+        Integration.objects.filter(pk=integration.pk).update(lists_read_at=Now())
 
     def prepare(self, bill: Bill) -> Refused | None:
         integration, vendor = _integration(bill), bill.invoice.vendor
         if mapping.vendor_entry(integration, vendor) is not None or mapping.is_inactive(integration, vendor):
             return None
-        try:
-            _calling(integration, f"bill:{bill.pk}", lambda company: vendors.find(company, integration, vendor))
-        except Fault as fault:
-            outcome = faults.of_write(fault)
-            if isinstance(outcome, Refused):
-                return outcome
-            raise NotSent("cannot_reach", NO_CONNECTION, fault.words) from fault
-        except http.OutsideError as exc:
-            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
-        return None
+        found = _of_vendor(integration, f"bill:{bill.pk}", lambda company: vendors.find(company, integration, vendor))
+        return found if isinstance(found, Refused) else None
+
+    def create_vendor(self, integration: Integration, vendor: Vendor) -> ListEntry | Refused:
+        return _of_vendor(
+            integration, f"vendor:{vendor.pk}", lambda company: vendors.create(company, integration, vendor)
+        )
 
     def _send(self, bill: Bill) -> Outcome:
         """The frozen bytes under their key, once."""
@@ -183,27 +178,29 @@ def _calling(integration: Integration, subject: str, call: Callable[[gateway.Com
     return call(gateway.Company(recorder, integration.external_id, token))
 
 
-def _listed(integration: Integration, kind: str) -> list[Any]:
+def _of_vendor(integration: Integration, subject: str, call: Callable[[gateway.Company], T]) -> T | Refused:
+    """Find or create a vendor; repeating it makes no second one. Raises NotSent and NeedsReconnect."""
     try:
-        return _calling(integration, f"list:{kind}", lambda company: list(company.query(kind)))
+        return _calling(integration, subject, call)
     except Fault as fault:
-        raise faults.of_read(fault) from fault
+        outcome = faults.of_write(fault)
+        if isinstance(outcome, Refused):
+            return outcome
+        raise NotSent("cannot_reach", NO_CONNECTION, fault.words) from fault
     except http.OutsideError as exc:
         raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
 
 
-def _account(row: Any) -> lists.Entry:
-    return lists.Entry(
-        external_id=str(row["Id"]),
-        name=str(row.get("FullyQualifiedName") or row["Name"]),
-        active=bool(row.get("Active", True)),
-        subtype=str(row.get("AccountSubType") or row.get("AccountType") or ""),
-    )
-
-
-def _vendor(row: Any) -> lists.Entry:
-    active = bool(row.get("Active", True))
-    return lists.Entry(external_id=str(row["Id"]), name=str(row["DisplayName"]), active=active)
+def _asking(integration: Integration, subject: str, call: Callable[[gateway.Company], T]) -> T:
+    """A question, which changes nothing over there. Raises NotSent and NeedsReconnect."""
+    try:
+        return _calling(integration, subject, call)
+    except Fault as fault:
+        raise faults.of_read(fault) from fault
+    except http.OutsideError as exc:
+        raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
+    except UNREADABLE as exc:
+        raise NotSent("cannot_reach", NO_CONNECTION, "QuickBooks' answer could not be read") from exc
 
 
 def _integration(bill: Bill) -> Integration:
@@ -232,6 +229,7 @@ def _shown(bill: Bill, row: Any) -> InBooks:
         sync_token=str(row.get("SyncToken") or ""),
         is_ours=bill.marker in str(row.get("PrivateNote") or ""),
         note=str(row.get("PrivateNote") or ""),
+        vendor_id=str(row["VendorRef"].get("value") or ""),
     )
 
 

@@ -10,14 +10,13 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from accounting import configuring, posting
+from accounting import configuring, lists, posting
 from accounting.backends import NeedsReconnect, NotSent
 from accounting.models import Integration
 from companies import auditing
 from companies.models import Company, Membership, Role, User
 from inbuild import http
 from qbo import gateway, tokens
-from qbo.backend import Online
 from qbo.faults import Fault
 from qbo.models import OAuthState, Token
 
@@ -96,7 +95,7 @@ def finish(company: Company, user: User, *, code: str, realm: str) -> Integratio
     except configuring.AlreadyConnected as exc:
         _revoke(recorder, pair.refresh_token)
         raise CannotConnect(str(exc)) from exc
-    _read_accounts(integration)
+    _read_lists(integration)
     posting.wake(company.pk, "not_connected", "reconnect")
     return integration
 
@@ -111,13 +110,13 @@ def disconnect(integration: Integration, user: User) -> None:
         tokens.forget(token)
 
 
-def _read_accounts(integration: Integration) -> None:
+def _read_lists(integration: Integration) -> None:
     """A convenience: the page has a button for it, so a failure here must not undo the connection."""
     try:
-        Online().refresh_lists(integration)
+        lists.refresh(integration)
         configuring.suggest_accounts_payable(integration)
     except (NotSent, NeedsReconnect, KeyError, TypeError) as exc:
-        log.warning("the accounts were not read", integration=integration.pk, why=str(exc))
+        log.warning("the lists were not read", integration=integration.pk, why=str(exc))
 
 
 def _revoke(recorder: http.Recorder, refresh_token: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Least
+from django.db.models.functions import Least, Now
 
 from accounting.models.integration import Integration
 from companies import auditing
@@ -54,14 +54,16 @@ class Bill(WorkRow):
         {State.SYNCED, State.FAILED, State.SKIPPED, State.ON_HOLD, State.NEEDS_MAPPING}
     )
     MOVES: ClassVar[dict[str, frozenset[str]]] = {
-        State.READY: frozenset({State.NEEDS_MAPPING, State.ON_HOLD, State.SENDING, State.FAILED, State.SKIPPED}),
-        State.NEEDS_MAPPING: frozenset({State.READY, State.SKIPPED}),
-        State.ON_HOLD: frozenset({State.READY, State.SKIPPED, State.CHECKING}),
+        State.READY: frozenset(
+            {State.NEEDS_MAPPING, State.ON_HOLD, State.SENDING, State.FAILED, State.SKIPPED, State.SYNCED}
+        ),
+        State.NEEDS_MAPPING: frozenset({State.READY, State.SKIPPED, State.SYNCED}),
+        State.ON_HOLD: frozenset({State.READY, State.SKIPPED, State.CHECKING, State.SYNCED}),
         State.SENDING: frozenset({State.SYNCED, State.FAILED, State.CHECKING, State.READY}),
         State.CHECKING: frozenset({State.SYNCED, State.SENDING, State.ON_HOLD}),
-        State.FAILED: frozenset({State.READY, State.SKIPPED}),
-        State.SKIPPED: frozenset({State.READY, State.CHECKING}),
-        State.SYNCED: frozenset({State.SKIPPED}),
+        State.FAILED: frozenset({State.READY, State.SKIPPED, State.SYNCED}),
+        State.SKIPPED: frozenset({State.READY, State.CHECKING, State.SYNCED}),
+        State.SYNCED: frozenset({State.SKIPPED, State.ON_HOLD}),
     }
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="bills")
@@ -193,6 +195,22 @@ class Bill(WorkRow):
                 after={"state": to} | ({"problem": problem} if problem else {}),
             )
         self.refresh_from_db()
+
+    @classmethod
+    def go_on(
+        cls, rows: models.QuerySet[Bill], sentence: str, *, job: str, state: str = State.NEEDS_MAPPING
+    ) -> list[int]:
+        """Make all of these that rest in `state` ready, in one step; others are left alone. Returns the ids."""
+        with transaction.atomic():
+            waiting = list(rows.filter(state=state).select_for_update(of=("self",)).order_by("id"))
+            ids = [bill.pk for bill in waiting]
+            cls.objects.filter(pk__in=ids).update(
+                state=cls.State.READY, problem="", problem_detail={}, next_at=Now(), lease_until=None, failures=0
+            )
+            auditing.record_each(
+                "bill.ready", waiting, sentence, job=job, before={"state": state}, after={"state": cls.State.READY}
+            )
+        return ids
 
     def wait(self, *, until: Any, problem: str = "", detail: dict[str, Any] | None = None) -> None:
         """Stay in this state and look again later; whose fault it is may be shown meanwhile."""

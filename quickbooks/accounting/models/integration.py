@@ -70,6 +70,7 @@ class Integration(WorkRow):
     creates_vendors = models.BooleanField(default=False, help_text="Vendors the books do not know are created there.")
     writes_payments = models.BooleanField(default=False, help_text="Are payments seen in the books told to Procore?")
     set_up_at = models.DateTimeField(null=True, help_text="When an admin last saved these settings.")
+    setup_step = models.CharField(max_length=20, blank=True, help_text="Where the Setup Wizard was left.")
     # As read from the books, at connecting and daily.
     closing_date = models.DateField(null=True, help_text="The last day of the closed period.")
     warns_of_duplicates = models.BooleanField(null=True)
