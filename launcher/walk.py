@@ -137,21 +137,28 @@ def _connect_quickbooks(person: Browser, outside: Outside) -> str:
 
 
 def _choose_accounts(person: Browser) -> str:
+    """Through the Setup Wizard, step by step, wherever it was left."""
     person.open(SETTINGS_ACCOUNTING)
-    form = person.form(SETTINGS_ACCOUNTING, "/accounts/")
-    if form is None:
-        raise WalkFailed("Settings → Accounting Integrations shows no form for the accounts.")
-    if all(form.values.get(name) for name in ("ap_account", "expense_account", "retainage_account")):
+    if "Setup Required" not in person.text:
         return ""
-    person.send(
-        form,
-        {
-            "ap_account": form.choose("ap_account", "Accounts Payable"),
-            "expense_account": form.choose("expense_account", "Job Costs - Subcontractors", "Job Costs"),
-            "retainage_account": form.choose("retainage_account", "Retention Payable", "Retainage"),
-        },
-    )
-    return "accounts chosen"
+    person.open(f"{SETTINGS_ACCOUNTING}setup/")
+    for _ in range(20):
+        form = person.form(f"{SETTINGS_ACCOUNTING}setup/")
+        if form is None:
+            raise WalkFailed(f"The Setup Wizard shows no form:\n{person.text}")
+        chosen: dict[str, str] = {}
+        if "ap_account" in form.values:
+            chosen["ap_account"] = form.choose("ap_account", "Accounts Payable")
+        if "expense_account" in form.values:
+            chosen["expense_account"] = form.choose("expense_account", "Job Costs - Subcontractors", "Job Costs")
+        if "retainage_account" in form.values:
+            chosen["retainage_account"] = form.choose("retainage_account", "Retention Payable", "Retainage")
+        if form.action.endswith("/vendors/"):
+            chosen["creates_vendors"] = "on"
+        person.send(form, chosen)
+        if form.action.endswith("/finish/"):
+            return "accounts chosen"
+    raise WalkFailed("The Setup Wizard has no end.")
 
 
 def switch_on(person: Browser) -> bool:

@@ -61,6 +61,20 @@ class InBooks:
 
 
 @dataclass(frozen=True, slots=True)
+class Books:
+    """What the books are set to. `class_tracking` is line, txn or empty; `closing_date` the last closed day."""
+
+    name: str
+    home_currency: str
+    is_multicurrency: bool
+    closing_date: Date | None
+    warns_of_duplicates: bool | None
+    class_tracking: str
+    tracks_locations: bool
+    has_bills: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
     """A look showed that the bill is not in the books."""
 
@@ -120,6 +134,9 @@ class Backend(Protocol):
 
         Raises NotSent and NeedsReconnect.
         """
+
+    def read_books(self, integration: Integration) -> Books | Refused:
+        """What the books are set to now. Raises NotSent and NeedsReconnect."""
 
     def create_vendor(self, integration: Integration, vendor: Vendor) -> ListEntry | Refused:
         """A person chose to create it; one of exactly this name is used if it is there.

@@ -70,10 +70,11 @@ SETTINGS = (
 )
 
 
-def save(integration: Integration, *, user: User, **values: object) -> int:
+def save(integration: Integration, *, user: User, wizard_goes_to: str | None = None, **values: object) -> int:
     """Store some of the posting settings and let the bills go that waited for them. Returns how many.
 
-    Raises ValueError for a name that is no posting setting.
+    While the wizard is under way nothing goes before its end: it only remembers where it goes on. Raises ValueError
+    for a name that is no posting setting.
     """
     if unknown := set(values) - set(SETTINGS):
         raise ValueError(f"Not posting settings: {unknown}")
@@ -82,8 +83,11 @@ def save(integration: Integration, *, user: User, **values: object) -> int:
         setattr(integration, name, value)
     after = {name: str(getattr(integration, name) or "") for name in values}
     with transaction.atomic():
-        integration.set_up_at = Now()
-        integration.save(update_fields=[*values, "set_up_at"])
+        if wizard_goes_to is None:
+            integration.set_up_at = Now()
+        else:
+            integration.setup_step = wizard_goes_to
+        integration.save(update_fields=[*values, "set_up_at", "setup_step"])
         if before != after:
             sentence = "Posting settings changed"
             auditing.record(
@@ -95,7 +99,35 @@ def save(integration: Integration, *, user: User, **values: object) -> int:
                 before=before,
                 after=after,
             )
+        return posting.wake_all_unmapped(integration.company_id) if wizard_goes_to is None else 0
+
+
+def finish_setup(integration: Integration, *, user: User) -> int:
+    """The wizard's last step: from here on bills go. Returns how many that waited go on."""
+    with transaction.atomic():
+        rows = Integration.objects.filter(pk=integration.pk, set_up_at=None, ap_account__isnull=False)
+        if not rows.update(set_up_at=Now(), setup_step=""):
+            return 0
+        auditing.record(integration.company_id, "integration.set_up", integration, "Setup finished", user=user)
         return posting.wake_all_unmapped(integration.company_id)
+
+
+def pause(integration: Integration, *, user: User) -> None:
+    """No bill is sent until somebody resumes; nothing is lost. A second press changes nothing."""
+    with transaction.atomic():
+        if Integration.objects.filter(pk=integration.pk, paused=False).update(paused=True):
+            sentence = "Paused QuickBooks Sync"
+            auditing.record(integration.company_id, "integration.paused", integration, sentence, user=user)
+
+
+def resume(integration: Integration, *, user: User) -> int:
+    """Bills go on in the order in which they came. Returns how many."""
+    with transaction.atomic():
+        if not Integration.objects.filter(pk=integration.pk, paused=True).update(paused=False):
+            return 0
+        sentence = "Resumed QuickBooks Sync"
+        auditing.record(integration.company_id, "integration.resumed", integration, sentence, user=user)
+        return posting.wake(integration.company_id, "paused")
 
 
 def disconnect(integration: Integration, *, user: User) -> None:

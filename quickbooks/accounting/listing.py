@@ -80,7 +80,7 @@ def tabs(integration: Integration) -> list[Tab]:
     found = [Tab("vendors", "Vendors", "Vendor", "vendor", Kind.VENDOR, "vendor:")]
     if integration.project_use != Integration.Use.NONE:
         found.append(Tab("projects", "Projects", "Project", "customer or project", Kind.CUSTOMER, "customer:"))
-    if integration.class_use != Integration.Use.NONE:
+    if integration.classes != Integration.Use.NONE:
         found.append(Tab("classes", "Classes", "Project", "class", Kind.CLASS, "class:"))
     if integration.codes_by == Integration.CodesBy.COST_TYPE:
         found.append(Tab("codes", "Cost types", "Cost type", theirs, target, f"{target}-type:"))

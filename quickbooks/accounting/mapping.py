@@ -51,7 +51,7 @@ def resolve(bill: Bill, integration: Integration) -> Resolved | list[Missing]:
     if vendor is None:
         missing.append(Missing(f"vendor:{invoice.vendor_id}", invoice.vendor.name))
     customer = _of_project(integration, invoice.project, Kind.CUSTOMER, integration.project_use, missing)
-    klass = _of_project(integration, invoice.project, Kind.CLASS, integration.class_use, missing)
+    klass = _of_project(integration, invoice.project, Kind.CLASS, integration.classes, missing)
     lines = list(invoice.lines.select_related("cost_code").order_by("position"))
     targets = _targets(lines, integration, missing)
     held = sum((line.retainage for line in lines if line.retainage < 0), Decimal(0))

@@ -403,6 +403,9 @@ def wake(company_id: int, *problems: str) -> int:
             moved += 1
     waiting = Bill.objects.filter(company_id=company_id, state=Bill.State.READY, problem__in=problems, lease_until=None)
     moved += waiting.update(next_at=Now(), problem="", problem_detail={})
+    # One in doubt stays so; it may be looked for again.
+    in_doubt = Bill.objects.filter(company_id=company_id, state=Bill.State.CHECKING, problem__in=problems)
+    in_doubt.filter(lease_until=None).update(next_at=Now())
     ring(POST_DUE, company_id)
     return moved
 

@@ -1,11 +1,14 @@
 from django.urls import path, re_path
 
-from accounting.views import bills, duplicate, integrations, mapping
+from accounting.views import bills, duplicate, integrations, mapping, setup
 
 app_name = "accounting"
 urlpatterns = [
     path("", integrations.integrations, name="integrations"),
-    path("<int:pk>/accounts/", integrations.save_accounts, name="accounts"),
+    path("setup/", setup.begin, name="setup"),
+    path("setup/<slug:step>/", setup.one_step, name="setup_step"),
+    path("<int:pk>/pause/", integrations.pause, name="pause"),
+    path("<int:pk>/check/", integrations.check, name="check"),
     path("<int:pk>/refresh/", integrations.refresh_lists, name="refresh"),
     path("mapping/", mapping.page, name="mapping"),
     path("mapping/save/", mapping.save, name="map"),

@@ -11,13 +11,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounting import changing, lists, mapping, posting
-from accounting.backends import Absent, Done, InBooks, NotSent, Outcome, Refused, Unknown
+from accounting.backends import Absent, Books, Done, InBooks, NotSent, Outcome, Refused, Unknown
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from companies import auditing
 from inbuild import http
 from inbuild.faultpoints import faultpoint
 from invoices.models import Vendor
-from qbo import document, faults, gateway, tokens, vendors
+from qbo import document, faults, gateway, preferences, tokens, vendors
 from qbo import lists as qbo_lists
 from qbo.faults import Fault
 
@@ -70,11 +70,7 @@ class Online:
         return _asking(integration, f"bill:{bill.pk}", find)
 
     def closed_until(self, integration: Integration) -> date | None:
-        def find(company: gateway.Company) -> date | None:
-            day = str((company.preferences().get("AccountingInfoPrefs") or {}).get("BookCloseDate") or "")
-            return date.fromisoformat(day[:10]) if day else None
-
-        return _asking(integration, "preferences", find)
+        return _asking(integration, "preferences", preferences.closing_date)
 
     def _row(self, bill: Bill) -> Any | None:
         """A posted bill as QuickBooks writes it, all of it."""
@@ -113,6 +109,9 @@ class Online:
             return Unknown(words="QuickBooks did not say that the bill is deleted")
         return Done(bill.external_id or "", Decimal("0.00"))
 
+    def read_books(self, integration: Integration) -> Books | Refused:
+        return _settled(integration, "preferences", preferences.read)
+
     def refresh_lists(self, integration: Integration) -> None:
         started = timezone.now()
         for kind, entries in _asking(integration, "lists", qbo_lists.read).items():
@@ -123,11 +122,11 @@ class Online:
         integration, vendor = _integration(bill), bill.invoice.vendor
         if mapping.vendor_entry(integration, vendor) is not None or mapping.is_inactive(integration, vendor):
             return None
-        found = _of_vendor(integration, f"bill:{bill.pk}", lambda company: vendors.find(company, integration, vendor))
+        found = _settled(integration, f"bill:{bill.pk}", lambda company: vendors.find(company, integration, vendor))
         return found if isinstance(found, Refused) else None
 
     def create_vendor(self, integration: Integration, vendor: Vendor) -> ListEntry | Refused:
-        return _of_vendor(
+        return _settled(
             integration, f"vendor:{vendor.pk}", lambda company: vendors.create(company, integration, vendor)
         )
 
@@ -178,8 +177,8 @@ def _calling(integration: Integration, subject: str, call: Callable[[gateway.Com
     return call(gateway.Company(recorder, integration.external_id, token))
 
 
-def _of_vendor(integration: Integration, subject: str, call: Callable[[gateway.Company], T]) -> T | Refused:
-    """Find or create a vendor; repeating it makes no second one. Raises NotSent and NeedsReconnect."""
+def _settled(integration: Integration, subject: str, call: Callable[[gateway.Company], T]) -> T | Refused:
+    """What may be repeated without doing harm: the answer or a definite refusal. Raises NotSent and NeedsReconnect."""
     try:
         return _calling(integration, subject, call)
     except Fault as fault:

@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from accounting import configuring, lists, posting
+from accounting import configuring, lists, posting, preflight
 from accounting.backends import NeedsReconnect, NotSent
 from accounting.models import Integration
 from companies import auditing
@@ -96,6 +96,7 @@ def finish(company: Company, user: User, *, code: str, realm: str) -> Integratio
         _revoke(recorder, pair.refresh_token)
         raise CannotConnect(str(exc)) from exc
     _read_lists(integration)
+    preflight.check(integration)
     posting.wake(company.pk, "not_connected", "reconnect")
     return integration
 

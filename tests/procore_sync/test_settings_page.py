@@ -108,7 +108,10 @@ WRITES = [
         {"environment": "sandbox", "procore_company_id": "5", "client_id": "a", "client_secret": "b"},
     ),
     ("/settings/accounting/qbo/connect/", {}),
-    ("/settings/accounting/{pk}/accounts/", {"ap_account": "1", "expense_account": "1"}),
+    ("/settings/accounting/setup/payable/", {"ap_account": "1"}),
+    ("/settings/accounting/setup/finish/", {}),
+    ("/settings/accounting/{pk}/pause/", {"pause": "on"}),
+    ("/settings/accounting/{pk}/check/", {}),
     ("/settings/accounting/{pk}/refresh/", {}),
     ("/settings/accounting/qbo/{pk}/disconnect/", {}),
 ]

@@ -121,6 +121,11 @@ class Integration(WorkRow):
         return self.line_mode == self.LineMode.ITEM
 
     @property
+    def classes(self) -> str:
+        """How classes are used; not at all where the books do not keep one for each line."""
+        return self.class_use if self.class_tracking == "line" else self.Use.NONE
+
+    @property
     def default_target(self) -> ListEntry | None:
         """What a line is posted to whose cost code is not mapped; None where each must be mapped."""
         return self.expense_item if self.by_items else self.expense_account

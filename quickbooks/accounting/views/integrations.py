@@ -1,38 +1,46 @@
-"""Settings → Accounting Integrations."""
+"""Settings → Accounting Integrations: the connection, what waits, and what the books are set to."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Count, Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounting import configuring, lists
+from accounting import configuring, listing, lists, preflight, setup
 from accounting.backends import NeedsReconnect, NotSent
-from accounting.forms import PostingSettingsForm
-from accounting.models import Bill, Integration
+from accounting.models import Bill, Integration, ListEntry
 from companies import access
+
+COUNTED = (
+    ListEntry.Kind.VENDOR,
+    ListEntry.Kind.CUSTOMER,
+    ListEntry.Kind.ACCOUNT,
+    ListEntry.Kind.ITEM,
+    ListEntry.Kind.CLASS,
+    ListEntry.Kind.LOCATION,
+    ListEntry.Kind.TERM,
+)
 
 
 @require_safe
 @access.admin_writes
 def integrations(request: access.MemberRequest) -> HttpResponse:
-    return _page(request)
-
-
-@require_POST
-@access.admin_writes
-def save_accounts(request: access.MemberRequest, pk: int) -> HttpResponse:
-    integration = _mine(request, pk)
-    form = PostingSettingsForm(request.POST, instance=integration)
-    if not form.is_valid():
-        return _page(request, form, status=422)
-    released = configuring.save(_mine(request, pk), user=request.user, **form.cleaned_data)
-    going = f" {released} waiting bill{'s' if released != 1 else ''} went on." if released else ""
-    messages.success(request, f"Saved.{going}")
-    return redirect("accounting:integrations")
+    company = request.membership.company
+    integration = Integration.active(company).select_related("connected_by").order_by("id").first()
+    context: dict[str, Any] = {"integration": integration, "admins_only": access.ADMINS_ONLY}
+    if integration:
+        context |= {
+            "waiting": _waiting(company.pk),
+            "settings_rows": [(step, setup.value(step, integration)) for step in setup.steps(integration)],
+            "counts": _counts(integration),
+            "causes": len(listing.causes(company.pk, listing.tabs(integration))),
+        }
+    return render(request, "accounting/integrations.html", context)
 
 
 @require_POST
@@ -48,19 +56,52 @@ def refresh_lists(request: access.MemberRequest, pk: int) -> HttpResponse:
         integration.needs_reconnect()
         messages.error(request, "QuickBooks no longer accepts inBuild's connection. Reconnect it.")
     else:
-        going = f" {freed.bills} waiting bill{'s' if freed.bills != 1 else ''} went on." if freed.bills else ""
-        messages.success(request, f"The lists were read from QuickBooks.{going}")
+        messages.success(request, f"The lists were read from QuickBooks.{going_on(freed.bills)}")
     return redirect("accounting:integrations")
 
 
-def _page(request: access.MemberRequest, form: PostingSettingsForm | None = None, status: int = 200) -> HttpResponse:
-    company = request.membership.company
-    integration = Integration.active(company).select_related("connected_by").order_by("id").first()
-    context: dict[str, Any] = {"integration": integration, "admins_only": access.ADMINS_ONLY}
-    if integration:
-        waiting = Bill.objects.filter(company=company).exclude(state__in=[Bill.State.SYNCED, Bill.State.SKIPPED])
-        context |= {"form": form or PostingSettingsForm(instance=integration), "waiting": waiting.count()}
-    return render(request, "accounting/integrations.html", context, status=status)
+@require_POST
+@access.admin_writes
+def check(request: access.MemberRequest, pk: int) -> HttpResponse:
+    """Look at the books now; what comes of it stands on the page."""
+    freed = preflight.check(_mine(request, pk))
+    messages.success(request, f"QuickBooks was checked.{going_on(freed)}")
+    return redirect("accounting:integrations")
+
+
+@require_POST
+@access.admin_writes
+def pause(request: access.MemberRequest, pk: int) -> HttpResponse:
+    """Set to paused or not, never flipped: a second press changes nothing."""
+    integration = _mine(request, pk)
+    if request.POST.get("pause") == "on":
+        configuring.pause(integration, user=request.user)
+        messages.success(request, "QuickBooks Sync is paused. Bills wait; nothing is lost.")
+    else:
+        freed = configuring.resume(integration, user=request.user)
+        messages.success(request, f"QuickBooks Sync goes on.{going_on(freed)}")
+    return redirect("accounting:integrations")
+
+
+def going_on(bills: int) -> str:
+    return f" {bills:,} waiting bill{'s' if bills != 1 else ''} went on." if bills else ""
+
+
+def _waiting(company_id: int) -> dict[str, Any]:
+    """Bills that are not in QuickBooks yet, and what they come to where they are of one currency."""
+    rows = Bill.objects.filter(company_id=company_id).exclude(state__in=[Bill.State.SYNCED, Bill.State.SKIPPED])
+    found = rows.aggregate(
+        count=Count("pk"),
+        total=Sum("invoice__amount_due", default=Decimal(0)),
+        currencies=Count("invoice__currency", distinct=True),
+    )
+    return found | {"is_mixed": found["currencies"] > 1}
+
+
+def _counts(integration: Integration) -> list[tuple[str, int]]:
+    rows = ListEntry.objects.filter(integration=integration, active=True).values("kind").annotate(count=Count("pk"))
+    found = {row["kind"]: row["count"] for row in rows}
+    return [(str(kind.label), found.get(kind.value, 0)) for kind in COUNTED]
 
 
 def _mine(request: access.MemberRequest, pk: int) -> Integration:
