@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from accounting.views import bills, duplicate, integrations, mapping, setup
+from accounting.views import bills, duplicate, integrations, mapping, mapping_file, setup
 
 app_name = "accounting"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("<int:pk>/refresh/", integrations.refresh_lists, name="refresh"),
     path("mapping/", mapping.page, name="mapping"),
     path("mapping/save/", mapping.save, name="map"),
+    path("mapping/download/", mapping_file.download, name="mapping_download"),
+    path("mapping/upload/", mapping_file.upload, name="mapping_upload"),
+    path("mapping/apply/", mapping_file.apply, name="mapping_apply"),
     path("mapping/offered/", mapping.offered, name="offered"),
     path("bills/<uuid:public_id>/", bills.bill_status, name="bill"),
     path("bills/<uuid:public_id>/duplicate/", duplicate.compare, name="duplicate"),

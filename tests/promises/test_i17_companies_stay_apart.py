@@ -83,6 +83,9 @@ WITHOUT_IDS = {
     "accounting:setup_step",  # names a step, not a row
     "accounting:mapping",
     "accounting:map",
+    "accounting:mapping_download",
+    "accounting:mapping_upload",
+    "accounting:mapping_apply",
     "accounting:offered",
     "qbo:connect",
     "qbo:callback",

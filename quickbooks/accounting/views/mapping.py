@@ -122,7 +122,7 @@ def _type(request: access.MemberRequest, asked: Asked, typed: dict[str, str]) ->
             asked.typed[key] = text
             asked.matches[key] = list(rows.filter(name__icontains=text)[:20]) if text else []
     if pairs:
-        _tell(request, mapping.choose_all(asked.integration, pairs, user=request.user), len(pairs))
+        tell(request, mapping.choose_all(asked.integration, pairs, user=request.user), len(pairs))
     for key in asked.matches:
         words = f"QuickBooks has no {asked.tab.theirs} called “{asked.typed[key]}”." if asked.typed[key] else ""
         hint = "Choose one below." if asked.matches[key] else "Refresh the lists if it is new there."
@@ -144,7 +144,7 @@ def _confirm(request: access.MemberRequest, asked: Asked, suggested: list[str]) 
     if not pairs:
         messages.warning(request, "There is no suggestion to confirm any more.")
         return
-    _tell(request, mapping.choose_all(asked.integration, pairs, user=request.user), len(pairs))
+    tell(request, mapping.choose_all(asked.integration, pairs, user=request.user), len(pairs))
 
 
 def _clear(request: access.MemberRequest, asked: Asked, keys: list[str]) -> None:
@@ -184,12 +184,12 @@ def _create(request: access.MemberRequest, asked: Asked, keys: list[str]) -> Non
         one = mapping.choose_all(asked.integration, [(vendor, result)], user=request.user)
         freed = Freed(freed.bills + one.bills, freed.total + one.total)
     if made:
-        _tell(request, freed, made, done="in QuickBooks now and mapped")
+        tell(request, freed, made, done="in QuickBooks now and mapped")
     elif not vendors:
         messages.warning(request, "Select vendors first.")
 
 
-def _tell(request: access.MemberRequest, freed: Freed, count: int, *, done: str = "mapped") -> None:
+def tell(request: access.MemberRequest, freed: Freed, count: int, *, done: str = "mapped") -> None:
     going = ""
     if freed.bills:
         going = f" {freed.bills:,} waiting invoice{'s' if freed.bills != 1 else ''}, {freed.total:,.2f} "
