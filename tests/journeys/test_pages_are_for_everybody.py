@@ -36,6 +36,15 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
     yield "admin", "/settings/procore/review/?q=nothing-matches-this"
     yield "accountant", "/settings/procore/review/"
     yield "admin", "/settings/accounting/"
+    yield "admin", "/settings/accounting/setup/lines/"
+    yield "admin", "/settings/accounting/setup/retainage/"
+    yield "admin", "/settings/accounting/setup/due/"
+    yield "admin", "/settings/accounting/setup/finish/"
+    yield "accountant", "/settings/accounting/setup/payable/"
+    for tab in ("vendors", "projects", "codes"):
+        yield "accountant", f"/settings/accounting/mapping/?tab={tab}"
+    yield "admin", "/settings/accounting/mapping/?q=nothing-matches-this"
+    yield "outsider", "/settings/accounting/mapping/"
     yield "admin", "/invoices/nowhere/"
     yield "admin", "/procore/why/"
     yield "admin", "/procore/why/?q=nothing-matches-this"
@@ -48,6 +57,7 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
     for (public_id,) in product.rows("SELECT public_id FROM invoices_invoice ORDER BY id LIMIT 2"):
         yield "accountant", f"/invoices/{public_id}/"
         yield "accountant", f"/procore/why/?invoice={public_id}"
+        yield "accountant", f"/settings/accounting/bills/{public_id}/duplicate/"
     late = "SELECT kind, project_id, procore_id FROM procore_sync_procoreinvoice WHERE gate = 'mirroring' LIMIT 1"
     for kind, project_id, procore_id in product.rows(late):
         yield "admin", f"/procore/why/?kind={kind}&project={project_id}&id={procore_id}"
@@ -60,6 +70,8 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
     for (public_id,) in product.rows(different):
         yield "accountant", f"/invoices/{public_id}/"
         yield "viewer", f"/invoices/{public_id}/"
+    yield "accountant", f"/settings/accounting/mapping/?missing={_waiting(product)}"
+    yield "accountant", "/settings/accounting/mapping/"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -120,6 +132,25 @@ def _until(product: Product, sql: str, rows: int, *parameters: Any) -> None:
             return
         time.sleep(0.25)
     raise AssertionError(f"It did not happen: {sql}")
+
+
+def _waiting(product: Product) -> str:
+    """So that Mapping shows a cause: the oldest invoice's bill, as if its vendor were not mapped."""
+    changed = product.rows(
+        "UPDATE accounting_bill SET state = 'needs_mapping', problem = 'unmapped' WHERE id = ("
+        "SELECT b.id FROM accounting_bill b JOIN invoices_invoice i ON i.id = b.invoice_id ORDER BY i.id LIMIT 1) "
+        "RETURNING id, company_id, invoice_id"
+    )
+    bill, company, invoice = changed[0]
+    product.rows(
+        "INSERT INTO accounting_missingmapping (company_id, bill_id, key, name) "
+        "SELECT %s, %s, 'vendor:' || v.id, v.name FROM invoices_vendor v JOIN invoices_invoice i ON i.vendor_id = v.id "
+        "WHERE i.id = %s ON CONFLICT DO NOTHING RETURNING id",
+        company,
+        bill,
+        invoice,
+    )
+    return str(product.rows("SELECT public_id FROM invoices_invoice WHERE id = %s", invoice)[0][0])
 
 
 def _mistakes(page: Page, name: str, width: int) -> dict[str, Any]:
