@@ -111,6 +111,7 @@ def intuit(intuit_process: str, settings: Any) -> IntuitEmulator:
     settings.QBO_QUARANTINE_SECONDS = 0
     emulator = IntuitEmulator(intuit_process)
     emulator.reset()
+    work.forget_pacing()
     return emulator
 
 

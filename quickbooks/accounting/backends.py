@@ -99,6 +99,9 @@ class NeedsReconnect(Exception):
 class Backend(Protocol):
     """One QuickBooks. Online sends when asked; Desktop waits until its Web Connector fetches."""
 
+    def wait(self, integration: Integration) -> timedelta:
+        """How long until the next call may leave: what a worker asks before it takes a row."""
+
     def document(self, bill: Bill) -> bytes:
         """The bytes for a bill: the same rows give the same bytes. No outside call."""
 

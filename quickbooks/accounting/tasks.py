@@ -11,10 +11,13 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from accounting import changing, checking, posting
+from accounting.backends import backend_for
 from accounting.bells import POST_DUE
-from accounting.models import Bill, BillChange, Moved
+from accounting.models import Bill, BillChange, Integration, Moved
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
+
+PATIENCE = timedelta(seconds=3)
 
 log = structlog.get_logger("accounting.tasks")
 
@@ -26,7 +29,7 @@ def post_due(*, company_id: int, **_: object) -> None:
         POST_DUE,
         company_id,
         work_one=lambda: _work_one(company_id) or _change_one(company_id),
-        anything_due=lambda: queue.due(Bill, company_id).exists() or queue.due(BillChange, company_id).exists(),
+        anything_due=lambda: _anything_due(company_id) and _may_call(company_id),
     )
 
 
@@ -37,7 +40,19 @@ def sweep(**_: object) -> None:
     queue.ring_for_due(POST_DUE, BillChange)
 
 
+def _anything_due(company_id: int) -> bool:
+    return queue.due(Bill, company_id).exists() or queue.due(BillChange, company_id).exists()
+
+
+def _may_call(company_id: int) -> bool:
+    """Is there room for a call soon in what QuickBooks allows? Else beat rings again, and no row is taken in vain."""
+    integration = Integration.active(company_id).order_by("id").first()
+    return integration is None or backend_for(integration).wait(integration) <= PATIENCE
+
+
 def _work_one(company_id: int) -> bool:
+    if not _may_call(company_id):
+        return False
     taken = queue.take_due(Bill, company_id, lease=timedelta(seconds=settings.QBO_LEASE_SECONDS))
     if not taken:
         return False
@@ -57,6 +72,8 @@ def _work_one(company_id: int) -> bool:
 
 
 def _change_one(company_id: int) -> bool:
+    if not _may_call(company_id):
+        return False
     taken = queue.take_due(BillChange, company_id, lease=timedelta(seconds=settings.QBO_LEASE_SECONDS))
     if not taken:
         return False

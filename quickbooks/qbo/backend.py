@@ -30,6 +30,9 @@ ENTITY: dict[str, str] = {Bill.Kind.BILL: "Bill", Bill.Kind.VENDOR_CREDIT: "Vend
 class Online:
     """Implements `accounting.backends.Backend`."""
 
+    def wait(self, integration: Integration) -> timedelta:
+        return gateway.pacer(integration.external_id).wait()
+
     def document(self, bill: Bill) -> bytes:
         integration = _integration(bill)
         found = mapping.resolve(bill, integration)

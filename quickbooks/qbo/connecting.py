@@ -82,7 +82,7 @@ def finish(company: Company, user: User, *, code: str, realm: str) -> Integratio
         name = str(gateway.Company(recorder, realm, pair.access_token).info().get("CompanyName") or realm)
     except gateway.GrantRefused as exc:
         raise CannotConnect(INVALID) from exc
-    except (gateway.SignInUnavailable, Fault, http.OutsideError, KeyError, TypeError) as exc:
+    except (gateway.SignInUnavailable, Fault, NotSent, http.OutsideError, KeyError, TypeError) as exc:
         log.warning("connecting failed", why=str(exc))
         raise CannotConnect("QuickBooks did not complete the connection. Nothing was changed. Start again.") from exc
     try:

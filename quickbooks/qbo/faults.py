@@ -45,6 +45,10 @@ class Fault(Exception):
     def is_unauthorized(self) -> bool:
         return self.status == 401 or bool(self.codes & UNAUTHORIZED)
 
+    @property
+    def is_throttled(self) -> bool:
+        return self.status == 429 or bool(self.codes & THROTTLED)
+
 
 UNAUTHORIZED = frozenset({"100", "110", "3200"})
 NO_ACCESS = frozenset({"120", "3100"})
@@ -110,7 +114,7 @@ def raise_if_not_done(fault: Fault) -> None:
     """Raise for the faults that say the request was not even looked at."""
     if fault.is_unauthorized or fault.codes & NO_ACCESS or fault.status == 403:
         raise NeedsReconnect(fault.words)
-    if fault.status == 429 or fault.codes & THROTTLED:
+    if fault.is_throttled:
         seconds = int(fault.retry_after) if fault.retry_after.isdecimal() else 0
         raise NotSent("busy", timedelta(seconds=max(seconds, THROTTLE_PAUSE)), fault.words)
     if fault.codes & LATER:

@@ -13,11 +13,13 @@ from intuitlib.enums import Scopes
 from intuitlib.exceptions import AuthClientError
 from quickbooks.client import QuickBooks
 
-from inbuild import http
+from accounting.backends import NotSent
+from inbuild import http, pacing
 from qbo import faults
 
 PAGE = 1000  # Intuit: query, MAXRESULTS at most 1000.
 MINOR_VERSION = 75
+PATIENCE_SECONDS = 3.0  # for a place among the calls of all workers, in the middle of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +111,31 @@ def _seconds(value: object) -> int | None:
     return int(str(value)) if str(value).isdecimal() and int(str(value)) > 0 else None
 
 
+def pacer(realm: str) -> pacing.PacedWindow:
+    """Intuit: limits and throttles, counted per company and shared by all workers."""
+    return pacing.PacedWindow(f"qbo:{realm}", hold_seconds=settings.QBO_TIMEOUT_SECONDS + 10)
+
+
 class _Client(QuickBooks):
-    """python-quickbooks with our session, so that status, trace id and every error of a fault survive."""
+    """python-quickbooks with our session and pace, so that status, trace id and every error of a fault survive."""
+
+    pacer: pacing.PacedWindow
 
     def process_request(
         self, request_type: str, url: str, headers: Any = None, params: Any = None, data: Any = None
     ) -> http.Response:
-        response = cast(
-            http.Response, super().process_request(request_type, url, headers=headers or {}, params=params, data=data)
-        )
-        fault = faults.read(response.status_code, _body(response), response.headers)
+        try:
+            with self.pacer.take(patience=PATIENCE_SECONDS) as answered:
+                response = cast(
+                    http.Response,
+                    super().process_request(request_type, url, headers=headers or {}, params=params, data=data),
+                )
+                fault = faults.read(response.status_code, _body(response), response.headers)
+                # Intuit: a throttle may come as a fault code under another status.
+                throttled = fault is not None and fault.is_throttled
+                answered(pacing.THROTTLED if throttled else response.status_code, response.headers)
+        except pacing.Wait as exc:
+            raise NotSent("busy", exc.wait) from exc
         if fault is not None:
             raise fault
         return response
@@ -129,7 +146,10 @@ class _TokenSession(http.Session):
 
 
 class Company:
-    """One QuickBooks Online company as its API shows it. Every method raises Fault or inbuild.http.OutsideError."""
+    """One QuickBooks Online company as its API shows it.
+
+    Every method raises Fault, inbuild.http.OutsideError, or NotSent where the call would break Intuit's limits.
+    """
 
     def __init__(self, recorder: http.Recorder, realm: str, access_token: str) -> None:
         session = _TokenSession()
@@ -138,6 +158,7 @@ class Company:
         session.access_token = access_token
         self._client = _Client(company_id=realm, minorversion=MINOR_VERSION, use_decimal=True)
         self._client.session = session
+        self._client.pacer = pacer(realm)
         self._client.sandbox = settings.QBO_ENVIRONMENT == "sandbox"
         if settings.QBO_API_URL:
             self._client.api_url_v3 = self._client.sandbox_api_url_v3 = settings.QBO_API_URL

@@ -111,7 +111,11 @@ def test_too_many_requests_is_a_pause_not_a_failure(
     intuit.fault("429", method="POST", path="/bill\\?", times=1)
     bill = posted(company, approved(company))
     assert (bill.state, bill.problem) == (Bill.State.READY, "busy")
+    calls = intuit.traffic()[REALM]["calls"]
     Bill.objects.update(next_at=bill.created_at)
+    assert again(company, bill.invoice).state == Bill.State.READY
+    assert intuit.traffic()[REALM]["calls"] == calls  # all workers keep quiet for the minute Intuit asks for
+    work.forget_pacing()
     assert again(company, bill.invoice).state == Bill.State.SYNCED
     assert len(intuit.bills()) == 1
 
@@ -341,9 +345,11 @@ def test_what_certainly_did_not_leave_keeps_its_key(
     bill = posted(company, approved(company))
     first = bill.request_id
     assert first
+    work.forget_pacing()
     Bill.objects.update(next_at=bill.created_at)
     bill = again(company, bill.invoice)
     assert (bill.request_id, bill.generation, bill.state) == (first, 1, Bill.State.READY)
+    work.forget_pacing()
     Bill.objects.update(next_at=bill.created_at)
     assert again(company, bill.invoice).state == Bill.State.SYNCED
     assert intuit.bills()[0]["request_id"] == first
