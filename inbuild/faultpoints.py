@@ -29,6 +29,9 @@ NAMES = frozenset(
         "post.before_settle",
         "post.after_settle",
         "change.after_send",
+        "token.after_answer",
+        "attach.after_take",
+        "attach.after_send",
     }
 )
 

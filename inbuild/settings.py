@@ -39,6 +39,11 @@ QBO_UI_URL = environment.url("QBO_UI_URL", "")
 QBO_QUARANTINE_SECONDS = environment.number("QBO_QUARANTINE_SECONDS", 150)
 QBO_LEASE_SECONDS = environment.number("QBO_LEASE_SECONDS", 180)
 QBO_TIMEOUT_SECONDS = environment.number("QBO_TIMEOUT_SECONDS", 60)
+# The key Intuit signs its webhooks with; without it no webhook is believed.
+QBO_WEBHOOK_VERIFIER_TOKEN = environment.text("QBO_WEBHOOK_VERIFIER_TOKEN", "")
+# How often the books are asked for what no webhook told, and how long one look may take.
+FOLLOW_SECONDS = environment.number("FOLLOW_SECONDS", 900)
+FOLLOW_LEASE_SECONDS = environment.number("FOLLOW_LEASE_SECONDS", 600)
 # How long a crashed worker keeps others from a company's work, and from one import.
 TURN_LEASE_SECONDS = environment.number("TURN_LEASE_SECONDS", 90)
 IMPORT_LEASE_SECONDS = environment.number("IMPORT_LEASE_SECONDS", 120)
@@ -146,6 +151,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "companies.context.company",
+                "accounting.context.connection",
             ],
             "builtins": ["django_htmx.templatetags.django_htmx", "companies.templatetags.plain"],
             "loaders": [

@@ -16,6 +16,7 @@ urlpatterns = [
     path("settings/accounting/", include("accounting.urls")),
     path("settings/accounting/qbo/", include("qbo.urls")),
     path("hooks/procore/", include("procore_sync.hook_urls")),
+    path("hooks/intuit/", include("qbo.hook_urls")),
     path("staff/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -92,6 +92,7 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
     } | procore.sent_card(invoice, request.membership)
     if hasattr(invoice, "bill"):
         context |= presenting.bill_card(invoice.bill, request.membership)
+        context["attachments"] = presenting.with_files(invoice.attachments.order_by("id"), invoice.bill)
     return render(request, "invoices/detail.html", context)
 
 

@@ -75,6 +75,7 @@ def product_variables(
         "PROCORE_CLIENT_ENVIRONMENT": "custom",
         "QBO_CLIENT_ID": "demo-qbo-client",
         "QBO_CLIENT_SECRET": "demo-qbo-secret",
+        "QBO_WEBHOOK_VERIFIER_TOKEN": "demo-verifier-token",
         "QBO_DISCOVERY_URL": f"{intuit_url}/.well-known/openid_configuration",
         "QBO_API_URL": f"{intuit_url}/v3",
         "QBO_UI_URL": intuit_url,

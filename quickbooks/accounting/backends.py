@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from accounting.books import Attached, BillShown, Paper, PaymentShown, Reading
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from invoices.models import Vendor
 
@@ -24,6 +26,7 @@ class Done:
     number: str = ""
     sync_token: str = ""
     trace_id: str = ""
+    vendor_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,23 @@ class Backend(Protocol):
 
         Raises NotSent and NeedsReconnect.
         """
+
+    def follow(self, integration: Integration) -> Reading:
+        """What changed in the books since `followed_until`, or all of the last year where that cannot be told.
+
+        Raises NotSent and NeedsReconnect, as the next three do.
+        """
+
+    def booked(self, integration: Integration, kind: str, ids: Sequence[str]) -> list[BillShown]:
+        """These very bills or vendor credits; those that are gone are left out. At most a hundred ids."""
+
+    def payments(self, integration: Integration, ids: Sequence[str]) -> list[PaymentShown]:
+        """These very payments; ids that are no payment's are left out. At most a hundred ids."""
+
+    def attach(
+        self, bill: Bill, paper: Paper, *, look_first: bool, taken: Collection[str]
+    ) -> Attached | Refused | Unknown:
+        """Hang a file on a posted bill; with `look_first` one of that name which is not `taken` is adopted."""
 
     def refresh_lists(self, integration: Integration) -> None:
         """Store the accounts and other lists of the books."""

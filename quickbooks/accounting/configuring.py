@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from accounting import lists, posting
-from accounting.models import Integration
+from accounting.bells import FOLLOW_DUE
+from accounting.models import Bill, Integration, Moved
 from companies import auditing
 from companies.models import Company, User
+from inbuild.queue import ring
 
 
 class AlreadyConnected(Exception):
@@ -23,6 +28,7 @@ def connect(company: Company, *, kind: str, external_id: str, account_name: str,
     other = Integration.active(company).exclude(kind=kind, external_id=external_id).first()
     if other:
         raise AlreadyConnected(f"Disconnect {other} first: bills go to one QuickBooks at a time.")
+    before = Integration.objects.filter(company=company, connected_at__isnull=False).order_by("-connected_at").first()
     try:
         with transaction.atomic():
             row, _ = Integration.objects.update_or_create(
@@ -34,13 +40,57 @@ def connect(company: Company, *, kind: str, external_id: str, account_name: str,
                     "account_name": account_name[:255],
                     "connected_by": user,
                     "connected_at": Now(),
+                    "next_at": Now(),
                 },
             )
+            if before is not None and before.pk != row.pk and waiting(company).exists():
+                row.confirm_switch = True
+                row.save(update_fields=["confirm_switch"])
             auditing.record(company, "integration.connected", row, f"Connected {account_name}", user=user)
     except IntegrityError as exc:
         raise AlreadyConnected("This QuickBooks company is already connected to another company in inBuild.") from exc
     row.refresh_from_db()
+    ring(FOLLOW_DUE, row.company_id)
     return row
+
+
+UNSENT = (Bill.State.READY, Bill.State.NEEDS_MAPPING, Bill.State.ON_HOLD, Bill.State.FAILED)
+
+
+def waiting(company: Company | int) -> QuerySet[Bill]:
+    """Bills that would go to whatever QuickBooks is connected; those in doubt stay with the books they were sent to."""
+    rows = Bill.objects.filter(company=company, state__in=UNSENT)
+    return rows.exclude(problem__in=posting.IN_DOUBT).order_by("id")
+
+
+def send_waiting(integration: Integration, *, user: User) -> int:
+    """An admin says that the bills which waited for other books shall go to these. Returns how many."""
+    count = waiting(integration.company_id).count()
+    if _confirmed(integration, user, f"{count} waiting bills shall go to {integration}"):
+        posting.wake(integration.company_id, "other_books")
+    return count
+
+
+def skip_waiting(integration: Integration, *, user: User) -> int:
+    """They shall not: each is skipped, and may be taken up again one by one. Returns how many."""
+    skipped = 0
+    with transaction.atomic():
+        if _confirmed(integration, user, f"The waiting bills shall not go to {integration}"):
+            for bill in waiting(integration.company_id):
+                with suppress(Moved):
+                    posting.skip(bill, user=user)
+                    skipped += 1
+    return skipped
+
+
+def _confirmed(integration: Integration, user: User, words: str) -> bool:
+    """The first press counts."""
+    with transaction.atomic():
+        rows = Integration.objects.filter(pk=integration.pk, confirm_switch=True)
+        if not rows.update(confirm_switch=False):
+            return False
+        auditing.record(integration.company_id, "integration.switch_confirmed", integration, words, user=user)
+    return True
 
 
 def suggest_accounts_payable(integration: Integration) -> None:
@@ -134,6 +184,6 @@ def disconnect(integration: Integration, *, user: User) -> None:
     """Bills wait; mappings and history stay for a reconnection."""
     with transaction.atomic():
         rows = Integration.objects.filter(pk=integration.pk).exclude(state=Integration.State.DISCONNECTED)
-        if rows.update(state=Integration.State.DISCONNECTED):
+        if rows.update(state=Integration.State.DISCONNECTED, next_at=None, ends_at=None):
             sentence = f"Disconnected {integration}"
             auditing.record(integration.company_id, "integration.disconnected", integration, sentence, user=user)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -12,18 +11,9 @@ from django.utils import timezone
 
 from accounting import mapping
 from accounting.backends import backend_for
+from accounting.books import Entry
 from accounting.mapping import Freed
 from accounting.models import Integration, ListEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    external_id: str
-    name: str
-    active: bool = True
-    subtype: str = ""
-    currency: str = ""
-    is_usable: bool = True
 
 
 def refresh(integration: Integration) -> Freed:
@@ -40,6 +30,26 @@ def store(
 
     What was seen after the reading began, a vendor made meanwhile, is not taken for gone.
     """
+    with transaction.atomic():
+        seen = _write(integration, kind, entries)
+        known = ListEntry.objects.filter(integration=integration, kind=kind, active=True)
+        if read_from is not None:
+            known = known.filter(seen_at__lt=read_from)
+        known.exclude(external_id__in=seen).update(active=False)
+
+
+def store_some(integration: Integration, kind: str, entries: Iterable[Entry], gone: Iterable[str] = ()) -> bool:
+    """Take over what changed in one list; what was deleted becomes inactive. Says whether anything became usable."""
+    with transaction.atomic():
+        found = list(entries)
+        rows = ListEntry.objects.filter(integration=integration, kind=kind)
+        before = set(rows.filter(active=True, is_usable=True).values_list("external_id", flat=True))
+        _write(integration, kind, found)
+        rows.filter(external_id__in=list(gone)).update(active=False)
+    return any(entry.active and entry.is_usable and entry.external_id not in before for entry in found)
+
+
+def _write(integration: Integration, kind: str, entries: Iterable[Entry]) -> list[str]:
     rows = [
         ListEntry(
             company_id=integration.company_id,
@@ -47,7 +57,7 @@ def store(
             kind=kind,
             external_id=entry.external_id,
             name=entry.name[:500],
-            subtype=entry.subtype,
+            subtype=entry.subtype[:60],
             active=entry.active,
             currency=entry.currency[:3],
             is_usable=entry.is_usable,
@@ -56,19 +66,14 @@ def store(
         # A row that moved between two pages comes twice.
         for entry in {entry.external_id: entry for entry in entries}.values()
     ]
-    with transaction.atomic():
-        ListEntry.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["integration", "kind", "external_id"],
-            update_fields=["name", "subtype", "active", "currency", "is_usable", "seen_at"],
-            batch_size=1000,
-        )
-        seen = [row.external_id for row in rows]
-        known = ListEntry.objects.filter(integration=integration, kind=kind, active=True)
-        if read_from is not None:
-            known = known.filter(seen_at__lt=read_from)
-        known.exclude(external_id__in=seen).update(active=False)
+    ListEntry.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["integration", "kind", "external_id"],
+        update_fields=["name", "subtype", "active", "currency", "is_usable", "seen_at"],
+        batch_size=1000,
+    )
+    return [row.external_id for row in rows]
 
 
 def accounts(integration: Integration, *subtypes: str) -> QuerySet[ListEntry]:

@@ -11,9 +11,10 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
-from accounting import holds, mapping
+from accounting import attaching, holds, mapping
 from accounting.backends import Done, NeedsReconnect, NotSent, Outcome, Refused, backend_for
 from accounting.bells import POST_DUE
 from accounting.models import Bill, BillAttempt, Integration, Moved
@@ -89,12 +90,14 @@ def _route(bill: Bill) -> Integration | None:
         problem = "reconnect"
     elif integration.paused:
         problem = "paused"
+    elif integration.confirm_switch:
+        problem = "other_books"
     else:
         if bill.integration_id != integration.pk:
             mine(bill).update(integration=integration)
             bill.integration = integration
         return integration
-    bill.wait(until=Now() + SAFETY_NET, problem=problem)
+    bill.wait(until=Now() + SAFETY_NET, problem=problem, detail={"account": str(integration or "")})
     return None
 
 
@@ -236,8 +239,10 @@ def _settle_done(bill: Bill, done: Done) -> None:
         external_number=done.number,
         sync_token=done.sync_token,
         posted_total=done.total,
+        posted_vendor_id=done.vendor_id,
         synced_at=Now(),
     )
+    attaching.expect(bill)
     Integration.objects.filter(bills=bill).update(last_sync_at=Now())
     if done.total != bill.invoice.amount_due:
         log.error("QuickBooks totals the bill differently", bill=bill.pk, external_id=done.external_id)
@@ -402,7 +407,8 @@ def wake(company_id: int, *problems: str) -> int:
             bill.move(Bill.State.READY, "The missing setting was chosen", job="settings", next_at=Now())
             moved += 1
     waiting = Bill.objects.filter(company_id=company_id, state=Bill.State.READY, problem__in=problems, lease_until=None)
-    moved += waiting.update(next_at=Now(), problem="", problem_detail={})
+    # In the order they came, and before whatever was released since.
+    moved += waiting.update(next_at=F("created_at"), problem="", problem_detail={})
     # One in doubt stays so; it may be looked for again.
     in_doubt = Bill.objects.filter(company_id=company_id, state=Bill.State.CHECKING, problem__in=problems)
     in_doubt.filter(lease_until=None).update(next_at=Now())

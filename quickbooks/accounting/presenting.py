@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from accounting.models import Bill, BillAttempt, BillChange, Integration
 from accounting.problems import DUPLICATE, MAPPING, Words, problem, sentence
 from companies import auditing
 from companies.models import Membership
-from invoices.models import Invoice
+from invoices.models import Attachment, Invoice
 
 # Words and colours: one status is one word, one dot, one of five colours.
 COLOURS = {
@@ -88,9 +89,60 @@ def bill_card(bill: Bill, membership: Membership) -> dict[str, Any]:
         if linking.can_link(bill) and not (found and found.action == DUPLICATE)
         else "",
         "can_unlink": bill.is_by_hand and bill.state == Bill.State.SYNCED and not (change and change.is_pending),
+        "paid": _paid(bill),
+        "books": None if change and change.is_pending else _books(bill),
         "quickbooks_url": quickbooks_url(bill),
         "trace_id": bill.attempts.exclude(trace_id="").order_by("-id").values_list("trace_id", flat=True).first() or "",
     }
+
+
+PAID_COLOURS = {Bill.Paid.UNPAID: "muted", Bill.Paid.PARTLY: "info", Bill.Paid.PAID: "ok"}
+CREDIT_WORDS = {Bill.Paid.UNPAID: "Not used yet", Bill.Paid.PARTLY: "Partly used", Bill.Paid.PAID: "Used"}
+
+
+def _paid(bill: Bill) -> dict[str, Any] | None:
+    """What the books say of its payment; None while nothing is known."""
+    if bill.state != Bill.State.SYNCED or not bill.paid_state:
+        return None
+    paid = Bill.Paid(bill.paid_state)
+    is_credit = bill.kind == Bill.Kind.VENDOR_CREDIT
+    return {
+        "word": CREDIT_WORDS[paid] if is_credit else paid.label,
+        "colour": PAID_COLOURS[paid],
+        "on": bill.paid_on if paid != Bill.Paid.UNPAID else None,
+        "reference": bill.payment_reference,
+        "balance": bill.balance,
+        "is_credit": is_credit,
+    }
+
+
+def _books(bill: Bill) -> dict[str, Any] | None:
+    """How the bill differs in the books from what was posted; None where it does not."""
+    if bill.state != Bill.State.SYNCED or bill.books_state == Bill.BooksState.AS_POSTED:
+        return None
+    deeds = {
+        Bill.BooksState.DELETED: (("Sync after all", "sync"), ("Check again", "check")),
+        Bill.BooksState.CHANGED: (("Accept", "accept"), ("Check again", "check")),
+        Bill.BooksState.COPIED: (("Check again", "check"),),
+    }[Bill.BooksState(bill.books_state)]
+    return {
+        "word": bill.get_books_state_display(),
+        "sentence": bill.books_words,
+        "deeds": [{"label": label, "url": _in_books_url(bill, deed)} for label, deed in deeds],
+    }
+
+
+def _in_books_url(bill: Bill, deed: str) -> str:
+    return reverse("accounting:in_books", kwargs={"public_id": bill.invoice.public_id, "deed": deed})
+
+
+def with_files(attachments: Iterable[Attachment], bill: Bill) -> list[Attachment]:
+    """Each file of an invoice with its way onto the bill, as `on_bill`."""
+    files = {file.attachment_id: file for file in bill.files.all()}
+    found = list(attachments)
+    for attachment in found:
+        attachment.on_bill = files.get(attachment.pk)  # type: ignore[attr-defined]
+    return found
 
 
 def quickbooks_url(bill: Bill) -> str:

@@ -131,6 +131,13 @@ CATALOGUE: dict[str, Problem] = {
         "Reconnect",
         SETTINGS,
     ),
+    "other_books": Problem(
+        "Other QuickBooks company",
+        "This bill waited for another QuickBooks company than {account}. Bills wait until an admin says that they "
+        "shall go there.",
+        "Open settings",
+        SETTINGS,
+    ),
     "paused": Problem("Paused", "QuickBooks Sync is paused. Bills wait until it goes on.", "Open settings", SETTINGS),
     "no_answer": Problem(
         "Checking QuickBooks",

@@ -9,11 +9,13 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.db.models import F
+from django.db.models.functions import Least, Now
 
-from accounting import changing, checking, posting
+from accounting import attaching, changing, checking, following, posting
 from accounting.backends import backend_for
-from accounting.bells import POST_DUE
-from accounting.models import Bill, BillChange, Integration, Moved
+from accounting.bells import ATTACH_DUE, FOLLOW_DUE, POST_DUE
+from accounting.models import Bill, BillChange, BillFile, Integration, Moved
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
 
@@ -33,11 +35,35 @@ def post_due(*, company_id: int, **_: object) -> None:
     )
 
 
+@shared_task(name=FOLLOW_DUE)
+def follow_due(*, company_id: int, **_: object) -> None:
+    """Look at the books of one company, where it is time to."""
+    queue.drain(
+        FOLLOW_DUE,
+        company_id,
+        work_one=lambda: _follow_one(company_id),
+        anything_due=lambda: queue.due(Integration, company_id).exists() and _may_call(company_id),
+    )
+
+
+@shared_task(name=ATTACH_DUE)
+def attach_due(*, company_id: int, **_: object) -> None:
+    """Hang the waiting files of one company on their bills."""
+    queue.drain(
+        ATTACH_DUE,
+        company_id,
+        work_one=lambda: _attach_one(company_id),
+        anything_due=lambda: queue.due(BillFile, company_id).exists() and _may_call(company_id),
+    )
+
+
 @shared_task(name="accounting.sweep")
 def sweep(**_: object) -> None:
-    """Ring for every company whose bills are due: what makes a lost message cost only time."""
+    """Ring for every company with due work: what makes a lost message cost only time."""
     queue.ring_for_due(POST_DUE, Bill)
     queue.ring_for_due(POST_DUE, BillChange)
+    queue.ring_for_due(FOLLOW_DUE, Integration)
+    queue.ring_for_due(ATTACH_DUE, BillFile)
 
 
 def _anything_due(company_id: int) -> bool:
@@ -100,3 +126,44 @@ def _work(bill: Bill) -> None:
         checking.check(bill)
     else:
         bill.wait(until=None, problem=bill.problem, detail=bill.problem_detail)
+
+
+def _follow_one(company_id: int) -> bool:
+    if not _may_call(company_id):
+        return False
+    # Longer than any one look takes; a look that was cut off is simply done again from the same place.
+    taken = queue.take_due(Integration, company_id, lease=timedelta(seconds=settings.FOLLOW_LEASE_SECONDS))
+    if not taken:
+        return False
+    integration = taken[0]
+    try:
+        following.follow(integration)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("looking at the books was put off", integration=integration.pk)
+        queue.mine(integration).update(
+            next_at=Now() + queue.backoff(integration.failures + 4),
+            lease_until=None,
+            failures=Least(F("failures") + 1, 1000),
+        )
+    return True
+
+
+def _attach_one(company_id: int) -> bool:
+    if not _may_call(company_id):
+        return False
+    taken = queue.take_due(BillFile, company_id, lease=timedelta(seconds=settings.QBO_LEASE_SECONDS))
+    if not taken:
+        return False
+    file = taken[0]
+    faultpoint("attach.after_take")
+    try:
+        attaching.work(file)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("a file was parked", file=file.pk, reference=reference)
+        attaching.park(file, reference)
+    return True

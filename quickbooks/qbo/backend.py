@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -12,12 +12,13 @@ from django.utils import timezone
 
 from accounting import changing, lists, mapping, posting
 from accounting.backends import Absent, Books, Done, InBooks, NotSent, Outcome, Refused, Unknown
+from accounting.books import Attached, BillShown, Paper, PaymentShown, Reading
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from companies import auditing
 from inbuild import http
 from inbuild.faultpoints import faultpoint
 from invoices.models import Vendor
-from qbo import document, faults, gateway, preferences, tokens, vendors
+from qbo import books, document, faults, gateway, preferences, tokens, uploads, vendors
 from qbo import lists as qbo_lists
 from qbo.faults import Fault
 
@@ -114,6 +115,37 @@ class Online:
 
     def read_books(self, integration: Integration) -> Books | Refused:
         return _settled(integration, "preferences", preferences.read)
+
+    def follow(self, integration: Integration) -> Reading:
+        return _asking(integration, "follow", lambda company: books.changed(company, integration))
+
+    def booked(self, integration: Integration, kind: str, ids: Sequence[str]) -> list[BillShown]:
+        return _asking(integration, "follow", lambda company: books.bills(company, kind, ids)) if ids else []
+
+    def payments(self, integration: Integration, ids: Sequence[str]) -> list[PaymentShown]:
+        return _asking(integration, "follow", lambda company: books.payments(company, ids)) if ids else []
+
+    def attach(
+        self, bill: Bill, paper: Paper, *, look_first: bool, taken: Collection[str]
+    ) -> Attached | Refused | Unknown:
+        integration, subject = _integration(bill), f"bill:{bill.pk}"
+        kind = ENTITY[bill.kind]
+        if look_first:
+            there = _asking(integration, subject, lambda company: uploads.find(company, kind, bill, paper, taken))
+            if there:
+                return Attached(there)
+        try:
+            made = _calling(integration, subject, lambda company: uploads.send(company, kind, bill, paper))
+        except Fault as fault:
+            return faults.of_write(fault)
+        except http.NotSent as exc:
+            raise NotSent("cannot_reach", NO_CONNECTION, str(exc)) from exc
+        except http.OutsideError as exc:
+            return Unknown(words=str(exc))
+        except (KeyError, TypeError, IndexError):
+            return Unknown(words="QuickBooks' answer held no attachment")
+        faultpoint("attach.after_send")
+        return Attached(made)
 
     def refresh_lists(self, integration: Integration) -> None:
         started = timezone.now()
@@ -217,6 +249,7 @@ def _done(bill: Bill, row: Any) -> Done:
         total=_signed(bill, row["TotalAmt"]),
         number=str(row.get("DocNumber") or ""),
         sync_token=str(row.get("SyncToken") or ""),
+        vendor_id=str((row.get("VendorRef") or {}).get("value") or ""),
     )
 
 

@@ -97,7 +97,7 @@ def finish(company: Company, user: User, *, code: str, realm: str) -> Integratio
         raise CannotConnect(str(exc)) from exc
     _read_lists(integration)
     preflight.check(integration)
-    posting.wake(company.pk, "not_connected", "reconnect")
+    posting.wake(company.pk, "not_connected", "reconnect", "paused")
     return integration
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from accounting.lists import Entry
+from accounting.books import Entry
 from accounting.models import ListEntry
 from qbo import gateway
 from qbo.faults import Fault

@@ -18,7 +18,8 @@ class Token(models.Model):
     refresh_token = EncryptedTextField()
     previous_refresh_token = EncryptedTextField(blank=True)
     access_expires_at = models.DateTimeField()
-    refresh_expires_at = models.DateTimeField(null=True)
+    refresh_expires_at = models.DateTimeField(null=True, help_text="When it ends unless it is used before.")
+    hard_expires_at = models.DateTimeField(null=True, help_text="When it ends however often it is renewed.")
     generation = models.PositiveIntegerField(default=1)
     refreshing_until = models.DateTimeField(null=True)
 

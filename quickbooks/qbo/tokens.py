@@ -13,6 +13,7 @@ from accounting.backends import NeedsReconnect, NotSent
 from accounting.models import Integration
 from companies import auditing
 from inbuild import http
+from inbuild.faultpoints import faultpoint
 from qbo import gateway
 from qbo.models import Token
 
@@ -45,6 +46,7 @@ def store(integration: Integration, pair: gateway.TokenPair) -> None:
     Token.objects.update_or_create(
         integration=integration, defaults={**facts, **_columns(pair), "generation": generation}
     )
+    _note_end(integration)
 
 
 def forget(token: Token) -> None:
@@ -62,6 +64,8 @@ def _refreshed(integration: Integration, generation: int) -> str:
         token = _current(integration)
         if token.generation != generation:
             return str(token.access_token)
+        if Integration.objects.filter(pk=integration.pk, state=Integration.State.NEEDS_RECONNECT).exists():
+            raise NeedsReconnect("Intuit refused the refresh token before")
         free = Q(refreshing_until=None) | Q(refreshing_until__lt=Now())
         rows = Token.objects.filter(free, pk=token.pk, generation=generation)
         if rows.update(refreshing_until=Now() + LEASE):
@@ -76,6 +80,7 @@ def _refresh(integration: Integration, token: Token) -> str:
         # The answer holds the only good pair: a page's patience must not end while it is on the way.
         with http.in_full():
             pair = _first_good(recorder, token)
+        faultpoint("token.after_answer")
     except gateway.SignInUnavailable as exc:
         Token.objects.filter(pk=token.pk).update(refreshing_until=None)
         raise NotSent("cannot_reach", timedelta(seconds=30), str(exc)) from exc
@@ -83,6 +88,8 @@ def _refresh(integration: Integration, token: Token) -> str:
         newer = Token.objects.filter(integration=integration).exclude(generation=token.generation).first()
         if newer is not None:  # somebody connected again meanwhile
             return str(newer.access_token)
+        # Written down before anybody else takes the lease, so that nobody asks a second time.
+        integration.needs_reconnect()
         Token.objects.filter(pk=token.pk).update(refreshing_until=None)
         raise NeedsReconnect("Intuit refused the refresh token") from exc
     with transaction.atomic(durable=True):
@@ -97,6 +104,7 @@ def _refresh(integration: Integration, token: Token) -> str:
         fresh.generation = token.generation + 1
         fresh.refreshing_until = None
         fresh.save()
+        _note_end(integration)
     return pair.access_token
 
 
@@ -111,13 +119,21 @@ def _first_good(recorder: http.Recorder, token: Token) -> gateway.TokenPair:
 
 
 def _columns(pair: gateway.TokenPair) -> dict[str, object]:
-    refresh_lifetime = pair.refresh_expires_in
-    return {
+    refresh_lifetime, hard = pair.refresh_expires_in, pair.hard_expires_in
+    told = {"hard_expires_at": Now() + timedelta(seconds=hard)} if hard else {}
+    return told | {
         "access_token": pair.access_token,
         "refresh_token": pair.refresh_token,
         "access_expires_at": Now() + timedelta(seconds=pair.expires_in),
         "refresh_expires_at": Now() + timedelta(seconds=refresh_lifetime) if refresh_lifetime else None,
     }
+
+
+def _note_end(integration: Integration) -> None:
+    """When the books will end this connection: what the warning is read from."""
+    ends = Token.objects.filter(integration=integration).values_list("refresh_expires_at", "hard_expires_at").first()
+    known = [end for end in ends or () if end is not None]
+    Integration.objects.filter(pk=integration.pk).update(ends_at=min(known, default=None))
 
 
 def _current(integration: Integration) -> Token:

@@ -161,6 +161,7 @@ def test_unknown_vendors_are_counted_once_the_list_is_known(
     procore_integration: ProcoreIntegration, quickbooks: Integration, admin: User, as_user: Any
 ) -> None:
     from accounting import lists, mapping
+    from accounting.books import Entry
     from accounting.models import ListEntry
     from invoices.models import Vendor
 
@@ -183,7 +184,7 @@ def test_unknown_vendors_are_counted_once_the_list_is_known(
     lists.store(
         quickbooks,
         ListEntry.Kind.VENDOR,
-        [lists.Entry("1", "Known Ltd"), lists.Entry("2", "new co"), lists.Entry("77", "Another name there")],
+        [Entry("1", "Known Ltd"), Entry("2", "new co"), Entry("77", "Another name there")],
     )
     # QuickBooks knows a vendor whatever the case of its name.
     assert "1 of 4 vendors of approved invoices is not known in QuickBooks yet." in shown(as_user(admin), SETTINGS)

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounting import posting
-from accounting.models import Bill, Integration
+from accounting.models import Bill, BillFile, Integration
 from companies.models import Company, Membership, User
 from inbuild.models import Turn
 from invoices import recording
@@ -43,6 +43,9 @@ WITH_IDS = {
     "accounting:link": ("public_id", "invoice"),
     "accounting:mark": ("public_id", "invoice"),
     "accounting:unlink": ("public_id", "invoice"),
+    "accounting:in_books": ("public_id", "invoice"),
+    "accounting:retry_file": ("pk", "bill_file"),
+    "accounting:waiting": ("pk", "integration"),
     "qbo:disconnect": ("pk", "integration"),
     "procore_sync:check_invoice": ("pk", "procore_invoice"),
     "procore_sync:sent": ("public_id", "invoice"),
@@ -93,6 +96,7 @@ WITHOUT_IDS = {
     "healthz",
     "readyz",
     "procore-hook",
+    "intuit-hook",
 }
 NOT_OURS = ("admin:", "account_", "mfa_")
 
@@ -133,7 +137,10 @@ def filled(company: Company, user: User) -> dict[str, Any]:
     pdf = SimpleUploadedFile("x.pdf", b"%PDF-1.4 canary", content_type="application/pdf")
     draft = recording.record_upload(company, new, project=None, pdf=pdf, user=user)
     approved = recording.record_from_procore(company, new)
-    posting.release(approved)
+    bill = posting.release(approved)
+    bill_file = BillFile.objects.create(
+        company=company, bill=bill, attachment=draft.attachments.get(), state="failed", reason=CANARY
+    )
     waiting = ProcoreInvoice.hint(procore, kind="subcontractor_invoice", procore_id=5, project_id=1)
     SentInvoice.objects.create(
         company=company,
@@ -160,6 +167,7 @@ def filled(company: Company, user: User) -> dict[str, Any]:
         "draft": draft.public_id,
         "attachment": draft.attachments.get().public_id,
         "integration": integration.pk,
+        "bill_file": bill_file.pk,
         "company": company.public_id,
     }
 
@@ -212,7 +220,7 @@ def with_foreign_ids(theirs: dict[str, Any]) -> Iterator[str]:
     for name, (_, kind) in WITH_IDS.items():
         values = [
             theirs[kind],
-            10**9 if kind in ("integration", "procore_invoice", "procore_file") else uuid.uuid4(),
+            10**9 if kind in ("integration", "procore_invoice", "procore_file", "bill_file") else uuid.uuid4(),
             "nonsense",
             "0",
             "%00",
@@ -238,6 +246,9 @@ def address_of(name: str, value: Any) -> str:
         "accounting:link": f"/settings/accounting/bills/{value}/link/",
         "accounting:mark": f"/settings/accounting/bills/{value}/mark/",
         "accounting:unlink": f"/settings/accounting/bills/{value}/unlink/",
+        "accounting:in_books": f"/settings/accounting/bills/{value}/books/check/",
+        "accounting:retry_file": f"/settings/accounting/files/{value}/retry/",
+        "accounting:waiting": f"/settings/accounting/{value}/waiting/send/",
         "qbo:disconnect": f"/settings/accounting/qbo/{value}/disconnect/",
         "procore_sync:update_bill": f"/settings/procore/invoices/{value}/update/",
         "procore_sync:delete_bill": f"/settings/procore/invoices/{value}/delete/",
@@ -333,5 +344,6 @@ def snapshot() -> list[Any]:
         list(ProcoreInvoice.objects.values_list("pk", "wanted", "backfill", "dismissed")),
         list(SentInvoice.objects.values_list("pk", "state", "next_at")),
         list(ProcoreAttachment.objects.values_list("pk", "state", "attempt")),
+        list(BillFile.objects.values_list("pk", "state")),
         Turn.objects.count(),
     ]

@@ -63,7 +63,7 @@ class Bill(WorkRow):
         State.CHECKING: frozenset({State.SYNCED, State.SENDING, State.ON_HOLD}),
         State.FAILED: frozenset({State.READY, State.SKIPPED, State.SYNCED}),
         State.SKIPPED: frozenset({State.READY, State.CHECKING, State.SYNCED}),
-        State.SYNCED: frozenset({State.SKIPPED, State.ON_HOLD}),
+        State.SYNCED: frozenset({State.READY, State.SKIPPED, State.ON_HOLD}),
     }
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="bills")
@@ -86,6 +86,8 @@ class Bill(WorkRow):
     external_number = models.CharField(max_length=60, blank=True)
     sync_token = models.CharField(max_length=60, blank=True)
     posted_total = Money(null=True)
+    posted_vendor_id = models.CharField(max_length=60, blank=True)
+    is_unmarked = models.BooleanField(default=False, help_text="A person accepted that the bill lost our marker.")
     synced_at = models.DateTimeField(null=True)
     paid_state = models.CharField(max_length=10, choices=Paid.choices, blank=True, default=Paid.UNKNOWN)
     balance = Money(null=True, help_text="What the books say is still to be paid.")
@@ -313,6 +315,8 @@ class BookedBill(models.Model):
     total = Money()
     balance = Money()
     memo = models.CharField(max_length=4000, blank=True)
+    marker = models.CharField(max_length=30, blank=True, help_text="The marker of inBuild in the memo.")
+    payments = models.JSONField(default=dict, blank=True, help_text="What was applied to it, by the payment's id.")
     sync_token = models.CharField(max_length=60, blank=True)
     is_deleted = models.BooleanField(default=False)
     changed_at = models.DateTimeField(null=True, help_text="The books' own time of its last change.")
@@ -322,7 +326,10 @@ class BookedBill(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["integration", "kind", "external_id"], name="booked_bill_once"),
         ]
-        indexes = [models.Index(fields=["integration", "vendor_id", "number_key"], name="booked_bill_duplicates")]
+        indexes = [
+            models.Index(fields=["integration", "vendor_id", "number_key"], name="booked_bill_duplicates"),
+            models.Index(fields=["integration", "marker"], condition=~Q(marker=""), name="booked_bill_by_marker"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} of {self.vendor_name}"

@@ -82,6 +82,9 @@ class Integration(WorkRow):
     preflight_at = models.DateTimeField(null=True)
     lists_read_at = models.DateTimeField(null=True)
     followed_until = models.DateTimeField(null=True, help_text="Changes in the books before this were seen.")
+    followed_at = models.DateTimeField(null=True, help_text="When the books were last asked for changes.")
+    compared_at = models.DateTimeField(null=True, help_text="When every open bill was last compared with the books.")
+    ends_at = models.DateTimeField(null=True, help_text="When the books end this connection unless it is made anew.")
     confirm_switch = models.BooleanField(default=False, help_text="Waiting bills are of other books: ask first.")
 
     class Meta:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounting import changing, posting
-from accounting.models import Bill, Moved
+from accounting import attaching, changing, comparing, following, posting
+from accounting.models import Bill, BillFile, Moved
 from accounting.presenting import bill_card
 from companies import access
 from procore_sync.importing import look_again
@@ -64,3 +64,41 @@ def bill_status(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
     bills = Bill.objects.select_related("invoice__vendor", "integration", "company")
     bill = get_object_or_404(bills, company=request.membership.company, invoice__public_id=public_id)
     return render(request, "accounting/_bill.html", bill_card(bill, request.membership))
+
+
+IN_BOOKS = {"check": "QuickBooks was asked again.", "accept": "Accepted as it is in QuickBooks.", "sync": ""}
+
+
+@require_POST
+@access.workers_write
+def in_books(request: access.MemberRequest, public_id: UUID, deed: str) -> HttpResponse:
+    """One deed on a bill that is, or was, in the books."""
+    bills = Bill.objects.select_related("invoice__vendor", "integration", "company")
+    bill = get_object_or_404(bills, company=request.membership.company, invoice__public_id=public_id)
+    if deed not in IN_BOOKS:
+        raise Http404
+    try:
+        if deed == "check":
+            following.check_again(bill)
+        elif deed == "accept":
+            comparing.accept(bill, user=request.user)
+        else:
+            comparing.send_again(bill, user=request.user)
+    except Moved:
+        messages.warning(request, "Nothing to do: the bill has gone on since this page was shown.")
+    except comparing.NotNow as exc:
+        messages.error(request, str(exc))
+    else:
+        if IN_BOOKS[deed]:
+            messages.success(request, IN_BOOKS[deed])
+    return redirect("invoices:detail", public_id=public_id)
+
+
+@require_POST
+@access.workers_write
+def retry_file(request: access.MemberRequest, pk: int) -> HttpResponse:
+    files = BillFile.objects.select_related("bill__invoice", "attachment")
+    file = get_object_or_404(files, company=request.membership.company, pk=pk)
+    if not attaching.retry(file, user=request.user):
+        messages.warning(request, "Nothing to do: the file has gone on since this page was shown.")
+    return redirect("invoices:detail", public_id=file.bill.invoice.public_id)

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, Sum
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounting import configuring, listing, lists, preflight, setup
 from accounting.backends import NeedsReconnect, NotSent
+from accounting.context import AHEAD
 from accounting.models import Bill, Integration, ListEntry
 from companies import access
 
@@ -38,6 +40,8 @@ def integrations(request: access.MemberRequest) -> HttpResponse:
             "waiting": _waiting(company.pk),
             "settings_rows": [(step, setup.value(step, integration)) for step in setup.steps(integration)],
             "counts": _counts(integration),
+            "ends_soon": integration.ends_at and integration.ends_at < timezone.now() + AHEAD,
+            "to_confirm": configuring.waiting(company).count() if integration.confirm_switch else None,
             "causes": len(listing.causes(company.pk, listing.tabs(integration))),
         }
     return render(request, "accounting/integrations.html", context)
@@ -80,6 +84,22 @@ def pause(request: access.MemberRequest, pk: int) -> HttpResponse:
     else:
         freed = configuring.resume(integration, user=request.user)
         messages.success(request, f"QuickBooks Sync goes on.{going_on(freed)}")
+    return redirect("accounting:integrations")
+
+
+@require_POST
+@access.admin_writes
+def waiting_bills(request: access.MemberRequest, pk: int, deed: str) -> HttpResponse:
+    """An admin says what becomes of bills that waited for another QuickBooks company."""
+    integration = _mine(request, pk)
+    if deed == "send":
+        count = configuring.send_waiting(integration, user=request.user)
+        messages.success(request, f"{count} waiting bill{'s' if count != 1 else ''} go to {integration.account_name}.")
+    elif deed == "skip":
+        count = configuring.skip_waiting(integration, user=request.user)
+        messages.success(request, f"{count} waiting bill{'s were' if count != 1 else ' was'} skipped.")
+    else:
+        raise Http404
     return redirect("accounting:integrations")
 
 
