@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from accounting.attaching import file_came
 from companies import auditing
 from inbuild.downloading import File, NotFetched
 from inbuild.queue import database_now, mine, ring
@@ -145,6 +146,7 @@ def _store(file: ProcoreAttachment, found: File) -> None:
         )
         if before is not None:
             recording.detach(before)
+        file_came(invoice)
 
 
 def fruitless(file: ProcoreAttachment, reason: str, *, final: bool = False) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounting import changing, posting
-from accounting.models import Bill
+from accounting.models import Bill, BillChange
 from companies import auditing
 from companies.models import User
 from inbuild.queue import database_now
@@ -201,7 +201,7 @@ def _decided_about(invoice: Invoice, states: Sequence[str], seen: str | None) ->
         row = rows.get(pk=known.pk) if known else None
         fresh = Invoice.objects.select_for_update(of=("self",)).select_related("company", "vendor").get(pk=invoice.pk)
         bill = Bill.objects.select_related("integration").filter(invoice=fresh, state=Bill.State.SYNCED).first()
-        if row is None or bill is None or fresh.source_state not in states or changing.is_pending(bill):
+        if row is None or bill is None or fresh.source_state not in states or BillChange.is_pending_for(bill):
             raise NothingToDecide
         if seen is not None and seen != shown_difference(fresh, row):
             raise NothingToDecide

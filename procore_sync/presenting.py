@@ -10,8 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.urls import reverse
 
-from accounting import changing
-from accounting.models import Bill
+from accounting.models import Bill, BillChange
 from companies import access, auditing
 from companies.auditing import Happening
 from companies.models import Membership
@@ -193,7 +192,7 @@ KEEP_WORDS = "The bill in QuickBooks stays as it is, although Procore says somet
 
 def _actions(invoice: Invoice, bill: Bill | None, due: str) -> list[dict[str, str]]:
     """What can be decided about a bill that is in the books, while no earlier decision is being carried out."""
-    if bill is None or bill.state != Bill.State.SYNCED or changing.is_pending(bill):
+    if bill is None or bill.state != Bill.State.SYNCED or BillChange.is_pending_for(bill):
         return []
     found = [("Keep as is", KEEP_WORDS, "procore_sync:keep")]
     if invoice.source_state != Invoice.SourceState.CHANGED:

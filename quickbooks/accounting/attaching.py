@@ -17,7 +17,7 @@ from accounting.models import Bill, BillFile, Integration
 from companies import auditing
 from companies.models import User
 from inbuild.queue import backoff, mine, ring
-from invoices.models import Attachment
+from invoices.models import Attachment, Invoice
 
 JOB = "attach"
 SAFETY_NET = timedelta(minutes=5)
@@ -30,6 +30,13 @@ def expect(bill: Bill) -> None:
     """The bill is in the books: its invoice's files follow. A bill that a person linked keeps the files it has."""
     if bill.state == Bill.State.SYNCED and not bill.is_by_hand:
         _expect([(bill.pk, one) for one in bill.invoice.attachments.values_list("pk", flat=True)], bill.company_id)
+
+
+def file_came(invoice: Invoice) -> None:
+    """One that came after its bill was in the books follows it there. In the transaction that keeps the file."""
+    bill = Bill.objects.select_related("invoice").filter(invoice=invoice).first()
+    if bill is not None:
+        expect(bill)
 
 
 def expect_for(integration: Integration) -> None:
@@ -55,7 +62,8 @@ def work(file: BillFile) -> None:
     if file.state != State.WAITING or bill.state != Bill.State.SYNCED or bill.books_state == Bill.BooksState.DELETED:
         mine(file).update(next_at=None, lease_until=None)
         return
-    if integration is None or not integration.can_post:
+    # A pause holds bills back, not the papers of those that are in the books.
+    if integration is None or integration.state != Integration.State.CONNECTED:
         mine(file).update(next_at=Now() + SAFETY_NET, lease_until=None)
         return
     paper = _paper(file)

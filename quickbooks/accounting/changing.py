@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from accounting import holds
+from accounting import comparing, holds
 from accounting.backends import Backend, Done, InBooks, NeedsReconnect, NotSent, Outcome, Refused, backend_for
 from accounting.bells import POST_DUE
 from accounting.holds import Hold
@@ -85,10 +85,6 @@ def keep(bill: Bill, *, user: User) -> None:
     last.move(State.KEPT, words, user=user, problem=last.problem, problem_detail=last.problem_detail)
 
 
-def is_pending(bill: Bill) -> bool:
-    return BillChange.objects.filter(bill=bill, state__in=BillChange.PENDING).exists()
-
-
 def _ask(bill: Bill, kind: BillChange.Kind, user: User) -> BillChange:
     with transaction.atomic():
         fresh = Bill.objects.select_for_update().get(pk=bill.pk)
@@ -158,7 +154,13 @@ def _judge(change: BillChange, backend: Backend, there: InBooks | None) -> None:
     elif there is None:
         _refuse(change, "gone_from_books", {})
     elif change.kind == UPDATE and change.marker in there.note:
-        done = Done(there.external_id, there.total, number=there.number, sync_token=there.sync_token)
+        done = Done(
+            there.external_id,
+            there.total,
+            number=there.number,
+            sync_token=there.sync_token,
+            vendor_id=there.vendor_id,
+        )
         settle(change, done)
     elif there.sync_token == change.sync_token:
         words = "Not taken in by QuickBooks; sent again with the same key"
@@ -170,6 +172,8 @@ def _judge(change: BillChange, backend: Backend, there: InBooks | None) -> None:
 
 
 def _obstacle(kind: str, bill: Bill, there: InBooks | None, closed_until: date | None) -> Hold | None:
+    if bill.is_by_hand:
+        return Hold("not_made_here")
     if there is None:
         return Hold("gone_from_books") if kind == UPDATE else None
     if there.balance != there.total:
@@ -219,24 +223,25 @@ def _done(change: BillChange, done: Done) -> None:
     bill = Bill.objects.select_for_update().get(pk=change.bill_id)
     if change.kind == DELETE:
         change.move(State.DONE, f"Deleted from QuickBooks: bill {bill.external_number or bill.external_id}")
-        bill.move(
+        bill.leave_books(
             Bill.State.SKIPPED,
             "Skipped, because its bill was deleted from QuickBooks",
             job="change",
             problem="deleted_from_books",
             detail={"number": bill.external_number, "by": str(change.by)},
-            external_id=None,
-            external_number="",
-            sync_token="",
-            posted_total=None,
-            synced_at=None,
-            paid_state=Bill.Paid.UNKNOWN,
-            balance=None,
         )
         return
     change.move(State.DONE, f"Updated in QuickBooks; it totals {done.total:,.2f} there")
-    facts = {"sync_token": done.sync_token, "posted_total": done.total, "external_number": done.number}
-    Bill.objects.filter(pk=bill.pk, state=Bill.State.SYNCED).update(**facts)
+    facts = {
+        "sync_token": done.sync_token,
+        "posted_total": done.total,
+        "external_number": done.number,
+        "posted_vendor_id": done.vendor_id,
+        "is_unmarked": False,
+    }
+    if Bill.objects.filter(pk=bill.pk, state=Bill.State.SYNCED).update(**facts):
+        bill.refresh_from_db()
+        comparing.anew(bill)
     if done.total != bill.invoice.amount_due:
         log.error("QuickBooks totals the bill differently", bill=bill.pk, external_id=done.external_id)
 

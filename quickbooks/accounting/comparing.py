@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from accounting.backends import Absent, NeedsReconnect, NotSent, backend_for
 from accounting.bells import POST_DUE
-from accounting.models import Bill, BillFile, BookedBill, Integration, Moved
+from accounting.models import Bill, BillChange, BookedBill, Integration, Moved
 from companies import auditing
 from companies.models import User
 from inbuild.queue import ring
@@ -49,8 +49,21 @@ def compare(integration: Integration, keys: Iterable[Key]) -> None:
     known = {(row.kind, row.external_id): row for row in rows}
     for bill in bills:
         row = known.get((bill.kind, str(bill.external_id)))
-        if row is not None:
+        if row is not None and not _is_older(row, bill):
             _observe(bill, row)
+
+
+def anew(bill: Bill) -> None:
+    """The bill was just updated or linked: what was said of it before counts no more. In the caller's transaction."""
+    Bill.objects.filter(pk=bill.pk).update(books_state=Books.AS_POSTED, books_words="")
+    if bill.integration:
+        compare(bill.integration, [(bill.kind, str(bill.external_id))])
+
+
+def _is_older(row: BookedBill, bill: Bill) -> bool:
+    """Read before we changed the bill ourselves. Intuit: SyncToken, one more with each change."""
+    before, now = row.sync_token, bill.sync_token
+    return not row.is_deleted and before.isdecimal() and now.isdecimal() and int(before) < int(now)
 
 
 def _observe(bill: Bill, row: BookedBill) -> None:
@@ -205,6 +218,8 @@ def send_again(bill: Bill, *, user: User) -> None:
     """
     if bill.state != Bill.State.SYNCED or bill.books_state != Books.DELETED:
         raise Moved(f"Bill {bill.pk} is {bill.state} and {bill.books_state}.")
+    if BillChange.is_pending_for(bill):
+        raise NotNow("The bill is just being changed in QuickBooks. Wait until that is done.")
     integration = bill.integration
     if integration is None or not integration.can_post:
         raise NotNow("QuickBooks is not connected, or paused. Nothing was changed.")
@@ -221,34 +236,6 @@ def send_again(bill: Bill, *, user: User) -> None:
         raise NotNow("QuickBooks cannot be asked just now. Nothing was changed; try again in a minute.")
     if not isinstance(found, Absent) or _copies(bill):
         raise NotNow("QuickBooks has this bill, or one like it, after all. Press Check again.")
-    _start_over(bill, user)
-
-
-def _start_over(bill: Bill, user: User) -> None:
-    with transaction.atomic():
-        BillFile.objects.filter(bill=bill).delete()  # they hung on the bill that is gone
-        _move_back(bill, user)
+    words = "Sync after all: the bill that was deleted in QuickBooks is made anew"
+    bill.leave_books(Bill.State.READY, words, user=user, next_at=Now())
     ring(POST_DUE, bill.company_id)
-
-
-def _move_back(bill: Bill, user: User) -> None:
-    bill.move(
-        Bill.State.READY,
-        "Sync after all: the bill that was deleted in QuickBooks is made anew",
-        user=user,
-        next_at=Now(),
-        external_id=None,
-        external_number="",
-        sync_token="",
-        posted_total=None,
-        posted_vendor_id="",
-        synced_at=None,
-        is_unmarked=False,
-        is_by_hand=False,
-        paid_state=Paid.UNKNOWN,
-        balance=None,
-        paid_on=None,
-        payment_reference="",
-        books_state=Books.AS_POSTED,
-        books_words="",
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Least, Now
 from django.utils import timezone
 
-from accounting import attaching, comparing, lists, posting
+from accounting import attaching, comparing, lists, mapping, preflight
 from accounting.backends import Backend, NeedsReconnect, NotSent, backend_for
 from accounting.bells import FOLLOW_DUE
 from accounting.books import BillShown, PaymentShown, Reading
@@ -76,12 +76,22 @@ def read(integration: Integration, backend: Backend) -> None:
 
 
 def _daily(integration: Integration, backend: Backend) -> None:
-    if integration.compared_at and integration.compared_at > database_now() - DAY:
+    """What no single change tells: settings of the books, whole lists, every open bill."""
+    # Rows of their own: what they read anew must not hide a hint that came to ours meanwhile.
+    if _is_a_day_old(integration.lists_read_at):
+        lists.refresh(Integration.objects.get(pk=integration.pk))
+    if _is_a_day_old(integration.preflight_at):
+        preflight.check(Integration.objects.get(pk=integration.pk))
+    if not _is_a_day_old(integration.compared_at):
         return
     unpaid = Bill.objects.filter(integration=integration, state=Bill.State.SYNCED).exclude(paid_state=Bill.Paid.PAID)
     keys = unpaid.order_by("id").values_list("kind", "external_id")
     look_at(integration, backend, [(kind, str(external_id)) for kind, external_id in keys])
     Integration.objects.filter(pk=integration.pk).update(compared_at=Now())
+
+
+def _is_a_day_old(moment: datetime | None) -> bool:
+    return moment is None or moment < database_now() - DAY
 
 
 def look_at(integration: Integration, backend: Backend, keys: Sequence[Key]) -> None:
@@ -174,7 +184,7 @@ def store(integration: Integration, reading: Reading, *, moves_cursor: bool = Tr
             for kind in {*reading.entries, *reading.gone_entries}
         ]
         if any(usable):
-            posting.wake_all_unmapped(integration.company_id)
+            mapping.free_mended(integration)
         if moves_cursor:
             Integration.objects.filter(pk=integration.pk).update(followed_until=reading.until)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from accounting import holds
+from accounting import comparing, holds
 from accounting.backends import InBooks, backend_for
-from accounting.models import Bill, BookedBill, Integration, Mapping, MissingMapping
+from accounting.models import Bill, BillChange, BookedBill, Integration, Mapping, MissingMapping
 from accounting.posting import IN_DOUBT
 from accounting.problems import sentence
 from accounting.suggesting import normalised
@@ -83,26 +83,10 @@ def unlink(bill: Bill, *, user: User) -> None:
     """Take a link by hand back; the bill in the books stays as it is. Raises CannotLink and Moved."""
     if bill.state != Bill.State.SYNCED or not bill.is_by_hand:
         raise CannotLink("Only a bill that was linked by hand can be unlinked.")
+    if BillChange.is_pending_for(bill):
+        raise CannotLink("The bill is just being changed in QuickBooks. Wait until that is done.")
     detail = {"number": bill.external_number or bill.external_id, "external_id": bill.external_id}
-    bill.move(
-        Bill.State.ON_HOLD,
-        sentence("unlinked", detail),
-        user=user,
-        problem="unlinked",
-        detail=detail,
-        is_by_hand=False,
-        external_id=None,
-        external_number="",
-        sync_token="",
-        posted_total=None,
-        synced_at=None,
-        paid_state=Bill.Paid.UNKNOWN,
-        balance=None,
-        paid_on=None,
-        payment_reference="",
-        books_state=Bill.BooksState.AS_POSTED,
-        books_words="",
-    )
+    bill.leave_books(Bill.State.ON_HOLD, sentence("unlinked", detail), user=user, problem="unlinked", detail=detail)
 
 
 def known_in_books(bill: Bill) -> BookedBill | None:
@@ -152,9 +136,11 @@ def _link(bill: Bill, integration: Integration, found: InBooks, *, user: User) -
                 external_number=found.number,
                 sync_token=found.sync_token,
                 posted_total=found.total,
+                posted_vendor_id=found.vendor_id,
                 synced_at=Now(),
                 is_by_hand=True,
             )
             MissingMapping.objects.filter(bill=bill).delete()
+            comparing.anew(bill)
     except IntegrityError as exc:
         raise CannotLink(f"Bill {number} in QuickBooks was just linked to another invoice.") from exc

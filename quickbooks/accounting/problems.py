@@ -216,6 +216,13 @@ CATALOGUE: dict[str, Problem] = {
         "Try again",
         "retry",
     ),
+    "not_made_here": Problem(
+        "Linked by hand",
+        "A person linked this bill; inBuild did not make it and does not change it. Change it in QuickBooks, or unlink "
+        "it first.",
+        "Try again",
+        "retry",
+    ),
     "gone_from_books": Problem(
         "Not in QuickBooks", "The bill is no longer in QuickBooks, so it cannot be updated there.", "Try again", "retry"
     ),

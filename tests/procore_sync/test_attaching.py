@@ -15,6 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounting.models import Bill, Integration
+from accounting.tasks import attach_due as attach_to_bills
 from companies.models import Company, User
 from inbuild import downloading
 from invoices.models import Attachment, file_name
@@ -23,7 +24,7 @@ from procore_sync.bells import ATTACH_DUE
 from procore_sync.models import ProcoreAttachment, ProcoreIntegration, ProcoreInvoice
 from procore_sync.tasks import attach_due
 from tests.support import hostile, work
-from tests.support.emulated import IntuitEmulator, ProcoreEmulator
+from tests.support.emulated import REALM, IntuitEmulator, ProcoreEmulator
 from tests.support.hostile import Act, HostileServer, hostile_server
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +105,23 @@ def test_the_print_and_every_attachment_come_along(
     shown = as_user(accountant).get(f"/invoices/{invoice.public_id}/").content.decode()
     assert "Pay app 7.pdf" in shown
     assert "Not copied" not in shown
+
+
+def test_files_that_come_after_the_bill_was_posted_follow_it_into_quickbooks(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator
+) -> None:
+    approved_with_a_file(switched_on, procore, "Pay app 7.pdf")
+    bill = Bill.objects.get()
+    assert (bill.state, bill.files.count()) == (Bill.State.SYNCED, 0)
+    files_come(switched_on.company)
+    assert bill.files.count() == 2
+    attach_to_bills(company_id=bill.company_id)
+    there = intuit.get("ledger", realm=REALM)["attachments"]
+    assert {row["file_name"] for row in there} == {
+        f"Subcontractor invoice {bill.invoice.number}.pdf",
+        "Pay app 7.pdf",
+    }
+    assert all(row["linked_to"] == [{"type": "Bill", "id": bill.external_id}] for row in there)
 
 
 def bomb() -> bytes:

@@ -10,10 +10,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.utils import ProgrammingError
 from django.utils import timezone
 
-from accounting.models import Bill, BillChange, Integration
-from accounting.tasks import post_due
+from accounting import comparing
+from accounting.models import Bill, BillChange, BillFile, BookedBill, Integration
+from accounting.tasks import follow_due, post_due
 from companies.models import AuditEvent, User
-from invoices.models import Invoice
+from invoices.models import Attachment, Invoice
 from procore_sync import mirroring
 from procore_sync.models import ProcoreIntegration
 from tests.procore_sync.test_following import GONE_ON, happens, heard_of, page, posted, press
@@ -83,6 +84,54 @@ def test_update_makes_the_bill_what_procore_shows_now(
     assert (invoice.source_state, str(invoice.amount_due)) == ("as_imported", after["total"])
     assert 'id="difference"' not in page(client, invoice)
     assert AuditEvent.objects.filter(verb="bill.update_asked", user=accountant).count() == 1
+
+
+def looked(integration: ProcoreIntegration) -> Bill:
+    """The books are followed once; returns the only bill."""
+    Integration.objects.update(next_at=timezone.now())
+    follow_due(company_id=integration.company_id)
+    return Bill.objects.get()
+
+
+def test_our_own_update_is_not_taken_for_a_change_that_somebody_made_in_quickbooks(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, accountant: User, as_user: Any
+) -> None:
+    record, invoice = posted(switched_on, procore)
+    before = looked(switched_on)
+    assert (before.books_state, before.posted_total) == (
+        "as_posted",
+        BookedBill.objects.get(external_id=before.external_id).total,
+    )
+    happens("changed", switched_on, procore, record)
+    press(as_user(accountant), invoice, "update")
+    # The books are read after QuickBooks took the update in and before inBuild wrote that down.
+    intuit.fault("500_after_commit", method="POST", path=BILL_POST, times=1)
+    assert carried_out(switched_on, 1).state == BillChange.State.CHECKING
+    assert looked(switched_on).books_state == "changed"
+    assert carried_out(switched_on).state == BillChange.State.DONE
+    after = Bill.objects.get()
+    assert (after.books_state, after.books_words, after.paid_state) == ("as_posted", "", "unpaid")
+    assert after.posted_vendor_id == before.posted_vendor_id != ""
+    # An older reading of the books that is kept here says nothing of the bill as it is now.
+    BookedBill.objects.filter(external_id=after.external_id).update(sync_token="0", total=before.posted_total)
+    with transaction.atomic():
+        comparing.compare(Integration.objects.get(), [(after.kind, str(after.external_id))])
+    assert Bill.objects.get().books_state == "as_posted"
+    assert looked(switched_on).books_state == "as_posted"
+
+
+def test_a_bill_that_a_person_linked_is_not_ours_to_change(
+    switched_on: ProcoreIntegration, procore: ProcoreEmulator, intuit: IntuitEmulator, accountant: User, as_user: Any
+) -> None:
+    record, invoice = posted(switched_on, procore)
+    before = intuit.bills()
+    Bill.objects.update(is_by_hand=True)
+    happens("changed", switched_on, procore, record)
+    assert "inBuild did not make it and does not change it" in press(as_user(accountant), invoice, "update")
+    happens("deleted", switched_on, procore, record)
+    assert "inBuild did not make it and does not change it" in press(as_user(accountant), invoice, "delete")
+    assert intuit.bills() == before
+    assert not BillChange.objects.exists()
 
 
 UNKNOWN = ["500_after_commit", "drop_after_commit", "hang_after_commit", "truncated"]
@@ -251,8 +300,11 @@ def test_delete_takes_the_bill_away_and_it_stays_away_until_somebody_asks(
     assert "being deleted from QuickBooks" in press(client, invoice, "delete")
     assert GONE_ON in press(client, invoice, "delete", seen=seen)
     assert GONE_ON in press(client, invoice, "keep", seen=seen)  # the deletion is under way
+    file = Attachment.objects.create(company=invoice.company, invoice=invoice, file="x.pdf", name="x.pdf", size=1)
+    BillFile.objects.create(company=invoice.company, bill=invoice.bill, attachment=file, state="attached")
     carried_out(switched_on)
     assert intuit.bills() == []
+    assert not BillFile.objects.exists()  # it hung on the bill that is gone, and goes along with the next one
     bill = Bill.objects.get()
     assert (bill.state, bill.problem, bill.external_id) == ("skipped", "deleted_from_books", None)
     shown = page(client, invoice)

@@ -214,6 +214,32 @@ class Bill(WorkRow):
             )
         return ids
 
+    def leave_books(self, to: str, sentence: str, **how: Any) -> None:
+        """It is not in the books any more, or not the one there after all: nothing known of it there stays, neither
+        which files hung on it. Raises as `move`.
+        """
+        with transaction.atomic():
+            self.move(
+                to,
+                sentence,
+                **how,
+                external_id=None,
+                external_number="",
+                sync_token="",
+                posted_total=None,
+                posted_vendor_id="",
+                synced_at=None,
+                is_unmarked=False,
+                is_by_hand=False,
+                paid_state=Bill.Paid.UNKNOWN,
+                balance=None,
+                paid_on=None,
+                payment_reference="",
+                books_state=Bill.BooksState.AS_POSTED,
+                books_words="",
+            )
+            BillFile.objects.filter(bill=self).delete()
+
     def wait(self, *, until: Any, problem: str = "", detail: dict[str, Any] | None = None) -> None:
         """Stay in this state and look again later; whose fault it is may be shown meanwhile."""
         rows = Bill.objects.filter(pk=self.pk, state=self.state, attempt=self.attempt)

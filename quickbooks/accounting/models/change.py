@@ -94,6 +94,10 @@ class BillChange(WorkRow):
         return uuid.uuid5(self.uid, f"bill:{self.kind}").hex
 
     @classmethod
+    def is_pending_for(cls, bill: Bill) -> bool:
+        return cls.objects.filter(bill=bill, state__in=cls.PENDING).exists()
+
+    @classmethod
     def latest(cls, bill: Bill) -> BillChange | None:
         return cls.objects.filter(bill=bill).order_by("-id").first()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -61,6 +61,29 @@ def test_a_change_costs_one_call(bill: Bill, company: Company, intuit: IntuitEmu
     looked(company)
     row.refresh_from_db()
     assert row.is_deleted
+
+
+def test_once_a_day_settings_and_whole_lists_are_read_too(bill: Bill, company: Company, intuit: IntuitEmulator) -> None:
+    intuit.switches(realm=REALM, book_close_date="2026-01-31")
+    assert looked(company) == bill
+    assert Integration.objects.get().closing_date is None
+    long_ago = timezone.now() - timedelta(hours=25)
+    Integration.objects.update(preflight_at=long_ago, lists_read_at=long_ago)
+    looked(company)
+    found = Integration.objects.get()
+    assert found.closing_date == date(2026, 1, 31)
+    assert found.preflight_at is not None
+    assert found.lists_read_at is not None
+    assert min(found.preflight_at, found.lists_read_at) > long_ago
+
+
+def test_a_pause_holds_back_bills_but_not_what_the_books_tell(
+    bill: Bill, company: Company, intuit: IntuitEmulator
+) -> None:
+    Integration.objects.update(paused=True)
+    intuit.pay(bill.external_id, "900.09")
+    assert looked(company).paid_state == "paid"
+    assert posted(company, approved(company, "INV-2")).state == Bill.State.READY
 
 
 def test_payments_come_and_go(bill: Bill, company: Company, intuit: IntuitEmulator) -> None:
