@@ -87,7 +87,8 @@ def _accounts(integration: Integration | None, membership: Membership) -> Step:
     if integration is None:
         return Step("accounts", question, Answer.NOT_REACHED)
     if integration.is_configured:
-        words = f"Bills go to {integration.ap_account}; costs to {integration.expense_account}."
+        costs = integration.default_target or "what each cost code is mapped to"
+        words = f"Bills go to {integration.ap_account}; costs to {costs}."
         return Step("accounts", question, Answer.YES, words)
     action = doors.of_settings("Choose accounts", "accounting:integrations", membership)
     return Step("accounts", question, Answer.NO, sentence("setup", {}), action)

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounting import presenting
 from accounting.models import Bill
-from accounting.problems import problem
+from accounting.problems import DUPLICATE, MAPPING, Words, problem
 from companies import access
 from companies.models import Membership
 from invoices.models import Invoice
@@ -82,9 +82,12 @@ def of_problem(bill: Bill, code: str, membership: Membership) -> Action | None:
     found = problem(code)
     if found.action == "source":
         return in_procore(bill.invoice.source_url, found.button)
+    if found.action in (DUPLICATE, MAPPING):
+        url, refusal = presenting.action_url(bill, found.action), "" if membership.can_work else access.WORKERS_ONLY
+        return Action(found.button.format_map(Words(bill.problem_detail)), url, refusal=refusal)
     if ":" in found.action:
         return of_settings(found.button, found.action, membership)
-    return _act(bill, found.button, found.action, membership)
+    return _act(bill, found.button.format_map(Words(bill.problem_detail)), found.action, membership)
 
 
 def _act(bill: Bill, label: str, action: str, membership: Membership) -> Action:

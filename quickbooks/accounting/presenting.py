@@ -74,10 +74,10 @@ def bill_card(bill: Bill, membership: Membership) -> dict[str, Any]:
         "status": status(bill.invoice) if bill.invoice.bill == bill else {},
         "problem": found,
         "sentence": sentence(bill.problem, bill.problem_detail) if bill.problem else "",
-        "action_url": _action_url(bill, found.action) if found else "",
+        "action_url": action_url(bill, found.action) if found else "",
         "action_is_link": bool(found and ":" in found.action),
         "button": found.button.format_map(Words(bill.problem_detail)) if found else "",
-        "choices": [{"label": label, "url": _action_url(bill, action)} for label, action in found.choices]
+        "choices": [{"label": label, "url": action_url(bill, action)} for label, action in found.choices]
         if found
         else [],
         "can_act": membership.can_work,
@@ -85,7 +85,7 @@ def bill_card(bill: Bill, membership: Membership) -> dict[str, Any]:
         "change": change,
         "change_sentence": sentence(change.problem, change.problem_detail) if change and change.problem else "",
         "polls": not bill.is_final or bool(change and change.is_pending),
-        "compare_url": _action_url(bill, DUPLICATE)
+        "compare_url": action_url(bill, DUPLICATE)
         if linking.can_link(bill) and not (found and found.action == DUPLICATE)
         else "",
         "can_unlink": bill.is_by_hand and bill.state == Bill.State.SYNCED and not (change and change.is_pending),
@@ -155,7 +155,7 @@ def quickbooks_url(bill: Bill) -> str:
     return f"https://{host}/app/bill?txnId={bill.external_id}"
 
 
-def _action_url(bill: Bill, action: str) -> str:
+def action_url(bill: Bill, action: str) -> str:
     public_id = bill.invoice.public_id
     if action == DUPLICATE:
         return reverse(DUPLICATE, kwargs={"public_id": public_id})

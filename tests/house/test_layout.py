@@ -8,12 +8,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import quickbooks
+from django.urls import reverse
 
 from accounting import bells as accounting_bells
-from accounting.problems import CATALOGUE, SETTINGS
+from accounting.problems import CATALOGUE, DUPLICATE, MAPPING, SETTINGS
 from inbuild.celery import app
 from inbuild.faultpoints import NAMES
 from procore_sync import bells
@@ -51,7 +53,9 @@ def test_every_problem_that_can_be_written_has_a_sentence_and_every_sentence_is_
     assert not unused
     for problem in CATALOGUE.values():
         assert problem.sentence.endswith((".", "}"))
-        assert problem.action in ("retry", "sync_anyway", "skip", SETTINGS)
+        for action in (problem.action, *(deed for _, deed in problem.choices)):
+            # A page by its name, or a deed that the address of the bill's deeds takes.
+            assert action in (SETTINGS, MAPPING, DUPLICATE) or reverse("accounting:act", args=[uuid4(), action])
 
 
 def test_every_fault_point_exists_once() -> None:
