@@ -39,6 +39,8 @@ QBO_UI_URL = environment.url("QBO_UI_URL", "")
 QBO_QUARANTINE_SECONDS = environment.number("QBO_QUARANTINE_SECONDS", 150)
 QBO_LEASE_SECONDS = environment.number("QBO_LEASE_SECONDS", 180)
 QBO_TIMEOUT_SECONDS = environment.number("QBO_TIMEOUT_SECONDS", 60)
+# Intuit: limits and throttles, wait 60 s after a 429.
+QBO_PAUSE_SECONDS = environment.number("QBO_PAUSE_SECONDS", 60)
 # The key Intuit signs its webhooks with; without it no webhook is believed.
 QBO_WEBHOOK_VERIFIER_TOKEN = environment.text("QBO_WEBHOOK_VERIFIER_TOKEN", "")
 # How often the books are asked for what no webhook told, and how long one look may take.

@@ -41,10 +41,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may have been made or not; only a look can tell."""
+    """It may have been made or not; only a look can tell. `if_absent`: what was answered, true if nothing is there."""
 
     words: str = ""
     trace_id: str = ""
+    if_absent: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models.functions import Now
 
 from accounting import posting
-from accounting.backends import Absent, NeedsReconnect, NotSent, backend_for
+from accounting.backends import Absent, NeedsReconnect, NotSent, Refused, backend_for
 from accounting.models import Bill
 from inbuild.queue import backoff
 
@@ -23,14 +23,16 @@ def check(bill: Bill) -> None:
     try:
         found = backend_for(integration).look_up(bill)
     except NotSent as exc:
-        bill.wait(until=Now() + max(exc.wait, backoff(bill.failures)), problem="no_answer")
+        bill.wait(until=Now() + max(exc.wait, backoff(bill.failures)), problem="no_answer", detail=bill.problem_detail)
         return
     except NeedsReconnect:
         integration.needs_reconnect()
-        bill.wait(until=Now() + posting.SAFETY_NET, problem="no_answer")
+        bill.wait(until=Now() + posting.SAFETY_NET, problem="no_answer", detail=bill.problem_detail)
         return
     if found is None:
-        bill.wait(until=Now() + backoff(bill.failures), problem="no_answer")
+        bill.wait(until=Now() + backoff(bill.failures), problem="no_answer", detail=bill.problem_detail)
+    elif isinstance(found, Absent) and (problem := bill.problem_detail.get("if_absent")):
+        posting.settle(bill, Refused(problem, words=bill.problem_detail.get("words", "")))
     elif isinstance(found, Absent):
         posting.start_again(bill)
         posting.deliver(bill, integration)

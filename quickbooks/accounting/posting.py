@@ -227,7 +227,7 @@ def settle(bill: Bill, outcome: Outcome) -> None:
             _settle_refused(bill, outcome)
         else:
             record_attempt(bill, BillAttempt.Outcome.UNKNOWN, outcome.words, outcome.trace_id)
-            doubt(bill, outcome.words)
+            doubt(bill, outcome.words, outcome.if_absent)
 
 
 def _settle_done(bill: Bill, done: Done) -> None:
@@ -261,10 +261,13 @@ def _settle_refused(bill: Bill, refused: Refused) -> None:
         bill.move(Bill.State.FAILED, words, job=JOB, problem=refused.problem, detail=detail)
 
 
-def doubt(bill: Bill, words: str = "") -> None:
-    """The bytes may have been taken in: nothing is sent before a look, and no look before Intuit's own time limit."""
+def doubt(bill: Bill, words: str = "", if_absent: Refused | None = None) -> None:
+    """The bytes may have been taken in: nothing is sent before a look, and no look before Intuit's own time limit.
+
+    `if_absent` is what a look that finds nothing makes true.
+    """
     if bill.state == Bill.State.CHECKING:
-        bill.wait(until=Now() + backoff(bill.failures), problem="no_answer")
+        bill.wait(until=Now() + backoff(bill.failures), problem="no_answer", detail=bill.problem_detail)
         return
     quarantine = timedelta(seconds=settings.QBO_QUARANTINE_SECONDS)
     bill.move(
@@ -272,6 +275,7 @@ def doubt(bill: Bill, words: str = "") -> None:
         f"QuickBooks did not confirm ({words or 'the worker stopped'})",
         job=JOB,
         problem="no_answer",
+        detail={"if_absent": if_absent.problem, "words": if_absent.words} if if_absent else {},
         next_at=Now() + quarantine,
     )
 

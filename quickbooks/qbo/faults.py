@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from accounting.backends import NeedsReconnect, NotSent, Refused, Unknown
+from django.conf import settings
 
-THROTTLE_PAUSE = 60  # Intuit: limits and throttles, wait 60 s after a 429.
+from accounting.backends import NeedsReconnect, NotSent, Refused, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,28 @@ def read(status: int, body: Any, headers: Mapping[str, str]) -> Fault | None:
 def of_write(fault: Fault) -> Refused | Unknown:
     """What a fault means for a bill that was sent. Raises NotSent or NeedsReconnect when certainly nothing was made.
 
-    A 5xx, an answer that cannot be read, and any fault not listed here leave it open whether the bill was made.
+    A 5xx, a throttle, a fault under HTTP 200, an answer that cannot be read, and any fault not listed here leave it
+    open whether the bill was made: that a throttled request never reaches the books is likely, and nowhere promised.
     """
+    if fault.is_throttled:
+        return Unknown(words=fault.words or "QuickBooks asked inBuild to slow down", trace_id=fault.trace_id)
     raise_if_not_done(fault)
-    if fault.status < 500:
-        for error in fault.errors:
-            if problem := REFUSALS.get(error.code):
-                return Refused(problem, words=fault.words, trace_id=fault.trace_id)
-        if fault.kind == "ValidationFault":
-            return Refused("refused", words=fault.words, trace_id=fault.trace_id)
-    return Unknown(words=fault.words, trace_id=fault.trace_id)
+    refused = _refusal(fault)
+    if fault.status == 200:
+        # A fault in a good answer: believed only once a look has shown that nothing is there.
+        return Unknown(words=fault.words, trace_id=fault.trace_id, if_absent=refused)
+    return refused or Unknown(words=fault.words, trace_id=fault.trace_id)
+
+
+def _refusal(fault: Fault) -> Refused | None:
+    if fault.status >= 500:
+        return None
+    for error in fault.errors:
+        if problem := REFUSALS.get(error.code):
+            return Refused(problem, words=fault.words, trace_id=fault.trace_id)
+    if fault.kind == "ValidationFault":
+        return Refused("refused", words=fault.words, trace_id=fault.trace_id)
+    return None
 
 
 def raise_if_not_done(fault: Fault) -> None:
@@ -116,7 +128,7 @@ def raise_if_not_done(fault: Fault) -> None:
         raise NeedsReconnect(fault.words)
     if fault.is_throttled:
         seconds = int(fault.retry_after) if fault.retry_after.isdecimal() else 0
-        raise NotSent("busy", timedelta(seconds=max(seconds, THROTTLE_PAUSE)), fault.words)
+        raise NotSent("busy", timedelta(seconds=max(seconds, settings.QBO_PAUSE_SECONDS)), fault.words)
     if fault.codes & LATER:
         raise NotSent("cannot_reach", timedelta(hours=1), fault.words)
 

@@ -117,7 +117,11 @@ def _seconds(value: object) -> int | None:
 
 def pacer(realm: str) -> pacing.PacedWindow:
     """Intuit: limits and throttles, counted per company and shared by all workers."""
-    return pacing.PacedWindow(f"qbo:{realm}", hold_seconds=settings.QBO_TIMEOUT_SECONDS + 10)
+    return pacing.PacedWindow(
+        f"qbo:{realm}",
+        pause_seconds=settings.QBO_PAUSE_SECONDS,
+        hold_seconds=settings.QBO_TIMEOUT_SECONDS + 10,
+    )
 
 
 class _Client(QuickBooks):
