@@ -84,23 +84,37 @@ def backoff(failures: int) -> timedelta:
 
 
 @contextmanager
-def turn(task: str, company_id: int) -> Iterator[Callable[[], None] | None]:
-    """The one worker whose turn it is gets a function that renews the lease, the others get None."""
+def turn(task: str, company_id: int, seats: int = 1) -> Iterator[Callable[[], None] | None]:
+    """The few workers whose turn it is get a function that renews the lease, the others get None."""
     holder = uuid.uuid4()
-    Turn.objects.bulk_create([Turn(task=task, company_id=company_id)], ignore_conflicts=True)
-    rows = Turn.objects.filter(task=task, company_id=company_id)
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    lease = timedelta(seconds=settings.TURN_LEASE_SECONDS)
+    names = [task, *(f"{task}/{seat}" for seat in range(1, seats))]
+    Turn.objects.bulk_create([Turn(task=name, company_id=company_id) for name in names], ignore_conflicts=True)
+    seat = _free_seat(names, company_id, holder)
+
+    mine = Turn.objects.filter(pk__in=[seat] if seat else [], holder=holder)
 
     def renew() -> None:
-        rows.filter(holder=holder).update(lease_until=Now() + lease)
+        mine.update(lease_until=Now() + _turn_lease())
 
-    got = rows.filter(free).update(holder=holder, lease_until=Now() + lease) == 1
     try:
-        yield renew if got else None
+        yield renew if seat else None
     finally:
-        if got:
-            rows.filter(holder=holder).update(holder=None, lease_until=None)
+        mine.update(holder=None, lease_until=None)
+
+
+def _free_seat(names: list[str], company_id: int, holder: uuid.UUID) -> int | None:
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    with transaction.atomic(durable=True):
+        rows = Turn.objects.filter(free, task__in=names, company_id=company_id).order_by("task")
+        seat = rows.select_for_update(skip_locked=True).first()
+        if seat is None:
+            return None
+        Turn.objects.filter(pk=seat.pk).update(holder=holder, lease_until=Now() + _turn_lease())
+    return seat.pk
+
+
+def _turn_lease() -> timedelta:
+    return timedelta(seconds=settings.TURN_LEASE_SECONDS)
 
 
 @contextmanager
@@ -123,18 +137,23 @@ def _lock(function: str, task: str, number: int) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def drain(task: str, company_id: int, work_one: Callable[[], bool], anything_due: Callable[[], bool]) -> int:
+def drain(
+    task: str, company_id: int, work_one: Callable[[], bool], anything_due: Callable[[], bool], seats: int = 1
+) -> int:
     """Work one company's due rows for one turn: 25 rows or 20 seconds; then ring again if more is due.
 
-    `work_one` takes and finishes one row and says whether there was one. Returns how many were worked.
+    `work_one` takes and finishes one row and says whether there was one. Returns how many were worked. With several
+    `seats` a worker that finds more than it can do at once calls another, until all seats are taken.
     """
     done, until = 0, time.monotonic() + TURN_SECONDS
-    with turn(task, company_id) as renew:
+    with turn(task, company_id, seats) as renew:
         if renew is None:
             return 0
         while done < TURN_ROWS and time.monotonic() < until and work_one():
             done += 1
             renew()
+            if done == 1 and seats > 1 and anything_due():
+                ring(task, company_id)
     if anything_due():
         ring(task, company_id)
     return done

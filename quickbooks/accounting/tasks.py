@@ -20,6 +20,7 @@ from inbuild import queue
 from inbuild.faultpoints import faultpoint
 
 PATIENCE = timedelta(seconds=3)
+SEATS = 8  # bills of one company on their way at once; what else is limited per company is the pacer's to know
 
 log = structlog.get_logger("accounting.tasks")
 
@@ -32,6 +33,7 @@ def post_due(*, company_id: int, **_: object) -> None:
         company_id,
         work_one=lambda: _work_one(company_id) or _change_one(company_id),
         anything_due=lambda: _anything_due(company_id) and _may_call(company_id),
+        seats=SEATS,
     )
 
 

@@ -1,4 +1,4 @@
-"""I12: we stay inside a provider's limits, and one company cannot starve another. Procore's half."""
+"""I12: we stay inside a provider's limits, and one company cannot starve another; Procore's limits and QuickBooks'."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from launcher import walk
 from launcher.walk import NORTHGATE, RIDGELINE
-from tests.support.emulated import OTHER_REALM
+from tests.support.emulated import OTHER_REALM, REALM
 from tests.support.product import Product, running_product
 from tests.support.verdict import judge, wait_for
 
@@ -49,6 +49,36 @@ def test_i12_procore(tmp_path: Path, figures: Callable[[str], None]) -> None:
     )
     assert verdict.is_right
     assert counted["refused"] <= 2
+    assert behind.lost, "the backlog was gone too soon to prove anything"
+    assert max(waits) < 20
+
+
+@pytest.mark.system
+@pytest.mark.timeout(500)
+def test_i12_quickbooks(tmp_path: Path, figures: Callable[[str], None]) -> None:
+    """A backlog of bills in one company, at the limits Intuit documents and with 400 ms a bill; another's come soon."""
+    with running_product(tmp_path, workers=2) as product:
+        other_admin = product.sign_ins["outsider"]
+        walk.connect_everything(product.addresses, other_admin, RIDGELINE)
+        product.switch_on()
+        walk.switch_on(walk.signed_in(product.addresses, other_admin))
+        _settle(product)
+        product.intuit.switches(limits="documented", latency_by_kind="bill.create=400")
+        backlog = [row["id"] for row in product.procore.create_many(BACKLOG, status="under_review")]
+        for procore_id in backlog:
+            product.procore.approve(procore_id)
+        waits = [_wait_of_one(product) for _ in range(OTHERS)]
+        behind = judge(product.procore, product.intuit, backlog)
+        verdict = wait_for(lambda: judge(product.procore, product.intuit, backlog), seconds=240)
+        traffic = product.intuit.traffic()[REALM]
+    figures(
+        f"backlog: {verdict} · calls {traffic['calls']} · 429s {traffic['throttled']} · in flight at most "
+        f"{traffic['most_in_flight']} · while {len(behind.lost)} still waited, the other company's {OTHERS} took "
+        f"{statistics.median(waits):.1f} s, at most {max(waits):.1f} s"
+    )
+    assert verdict.is_right
+    assert traffic["throttled"] == 0
+    assert 2 <= traffic["most_in_flight"] <= 8
     assert behind.lost, "the backlog was gone too soon to prove anything"
     assert max(waits) < 20
 
