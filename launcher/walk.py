@@ -122,6 +122,13 @@ def _connect_quickbooks(person: Browser, outside: Outside) -> str:
     person.open(SETTINGS_ACCOUNTING)
     if person.form(f"{SETTINGS_ACCOUNTING}qbo/", "/disconnect/"):
         return ""
+    reconnect_quickbooks(person, outside)
+    return "connected to QuickBooks"
+
+
+def reconnect_quickbooks(person: Browser, outside: Outside = NORTHGATE) -> None:
+    """Connect, or Reconnect, up to the page that says so."""
+    person.open(SETTINGS_ACCOUNTING)
     form = person.form(f"{SETTINGS_ACCOUNTING}qbo/connect/")
     if form is None:
         raise WalkFailed("Settings → Accounting Integrations shows no Connect button.")
@@ -133,7 +140,6 @@ def _connect_quickbooks(person: Browser, outside: Outside) -> str:
     person.send(consent, {"realm": outside.realm, "decision": "connect"})
     if not person.form(f"{SETTINGS_ACCOUNTING}qbo/", "/disconnect/"):
         raise WalkFailed(f"Settings → Accounting Integrations does not say that it is connected:\n{person.text}")
-    return "connected to QuickBooks"
 
 
 def _choose_accounts(person: Browser) -> str:

@@ -1,4 +1,4 @@
-"""`./run faults procore`, judged by the emulators' own ledgers; `./run screens` takes pictures of the pages."""
+"""`./run faults procore|quickbooks`, judged by the emulators' own ledgers; `./run screens` takes pictures of pages."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.campaigns import procore, screens
+from tests.campaigns import guards, procore, quickbooks, screens
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run faults", description=__doc__)
-    parser.add_argument("which", choices=["procore", "screens"])
-    parser.add_argument("--approvals", type=int, default=500, help="approvals in each run")
+    parser.add_argument("which", choices=["procore", "quickbooks", "screens"])
+    parser.add_argument("--approvals", type=int, help="approvals in each run (500 of procore, 400 of quickbooks)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed asks for the same faults")
+    parser.add_argument(
+        "--without", choices=sorted(guards.GUARDS), default="", help="take this guard of quickbooks out"
+    )
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="inbuild-faults-") as folder:
         if given.which == "screens":
             return 0 if screens.main(folder=Path(folder)) else 1
-        good = procore.main(approvals=given.approvals, seed=given.seed, folder=Path(folder))
+        if given.which == "procore":
+            good = procore.main(approvals=given.approvals or 500, seed=given.seed, folder=Path(folder))
+        else:
+            bills = given.approvals or 400
+            good = quickbooks.main(bills=bills, seed=given.seed, folder=Path(folder), without=given.without)
     print("Nothing lost, doubled or wrong." if good else "SOMETHING WAS LOST, DOUBLED OR WRONG.")
     return 0 if good else 1
 

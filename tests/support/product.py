@@ -44,6 +44,7 @@ class Product:
     valkey: ValkeyServer
     addresses: Addresses
     variables: dict[str, str]
+    source: Path = ROOT
     processes: dict[str, Child] = field(default_factory=dict)
     sign_ins: dict[str, SignIn] = field(default_factory=dict)
 
@@ -59,13 +60,18 @@ class Product:
         child = Child(
             name,
             [sys.executable, *arguments],
-            env=for_process({**self.variables, **(env or {})}),
+            env=for_process({**self.variables, **self._imports(), **(env or {})}),
+            cwd=self.source,
             log=self.folder / f"{name}.log",
             grace=5,
         )
         self.processes[name] = child
         child.start()
         return child
+
+    def _imports(self) -> dict[str, str]:
+        """From another copy of the product than this one."""
+        return {} if self.source == ROOT else {"PYTHONPATH": f"{self.source}:{self.source / 'quickbooks'}"}
 
     def start_worker(self, name: str = "worker", *, env: Mapping[str, str] | None = None) -> Child:
         celery = ("-m", "celery", "-A", "inbuild", "worker", "-P", "threads", "-c", "8", "-n", f"{name}@%h")
@@ -92,7 +98,12 @@ class Product:
     def manage(self, *arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
-            command, cwd=ROOT, env=for_process(self.variables), capture_output=True, text=True, check=False
+            command,
+            cwd=self.source,
+            env=for_process({**self.variables, **self._imports()}),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
@@ -148,6 +159,7 @@ def running_product(
     connected: bool = True,
     env: Mapping[str, str] | None = None,
     durable: bool = True,
+    source: Path = ROOT,
 ) -> Iterator[Product]:
     """Everything up: both servers, both emulators, web, workers, beat, signed in and connected."""
     ports = {"inBuild": free_port(), "Procore": free_port(), "QuickBooks": free_port()}
@@ -165,7 +177,7 @@ def running_product(
         )
         addresses = Addresses(product_url, procore_url, intuit_url, ports)
         variables |= {**SHORT_TIMES, **(env or {})}
-        product = Product(folder, database, valkey, addresses, variables)
+        product = Product(folder, database, valkey, addresses, variables, source)
         try:
             _start(product, workers=workers, beat=beat)
             if connected:
