@@ -148,6 +148,11 @@ class PostgresServer(Server):
     def url(self) -> str:
         return f"postgres://{OWNER}@127.0.0.1:{self.port}/{DATABASE}"
 
+    @property
+    def programs(self) -> Path:
+        """The folder with pg_dump, pg_restore and the others."""
+        return self._programs.folder
+
     def start(self) -> Self:
         if not self.data.exists():
             self._make_data()

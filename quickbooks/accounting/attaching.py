@@ -71,8 +71,9 @@ def work(file: BillFile) -> None:
         _settle(file, State.FAILED, paper)
         return
     try:
-        # The first taking of a row cannot have left anything there; every later one looks before it sends.
-        outcome = backend_for(integration).attach(bill, paper, look_first=file.attempt > 1, taken=_taken(file))
+        # The first taking of a row cannot have left anything there, but before a restore; every later one looks first.
+        look_first = file.attempt > 1 or integration.may_have_forgotten(bill)
+        outcome = backend_for(integration).attach(bill, paper, look_first=look_first, taken=_taken(file))
     except NotSent as exc:
         _wait(file, max(exc.wait, backoff(file.failures)))
     except NeedsReconnect:

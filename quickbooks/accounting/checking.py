@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models.functions import Now
 
-from accounting import posting
+from accounting import posting, restoring
 from accounting.backends import Absent, NeedsReconnect, NotSent, Refused, backend_for
 from accounting.models import Bill
 from inbuild.queue import backoff
@@ -31,10 +31,12 @@ def check(bill: Bill) -> None:
         return
     if found is None:
         bill.wait(until=Now() + backoff(bill.failures), problem="no_answer", detail=bill.problem_detail)
-    elif isinstance(found, Absent) and (problem := bill.problem_detail.get("if_absent")):
+    elif not isinstance(found, Absent):
+        posting.settle(bill, found)
+    elif restoring.settled(bill, integration, number=posting.bill_number(bill.invoice.number)):
+        return
+    elif problem := bill.problem_detail.get("if_absent"):
         posting.settle(bill, Refused(problem, words=bill.problem_detail.get("words", "")))
-    elif isinstance(found, Absent):
+    else:
         posting.start_again(bill)
         posting.deliver(bill, integration)
-    else:
-        posting.settle(bill, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from accounting import comparing, holds
+from accounting import comparing, holds, restoring
 from accounting.backends import InBooks, backend_for
 from accounting.models import Bill, BillChange, BookedBill, Integration, Mapping, MissingMapping
 from accounting.posting import IN_DOUBT
@@ -123,7 +123,9 @@ def _link(bill: Bill, integration: Integration, found: InBooks, *, user: User) -
     other = taken.exclude(pk=bill.pk).select_related("invoice__vendor").first()
     if other is not None:
         raise CannotLink(f"Bill {number} in QuickBooks is already the bill of invoice {other.invoice}.")
-    if MARK in found.note and not found.is_ours:
+    # After a restore, the marker may be of a bill that nobody here knows any more.
+    is_lost = integration.may_have_forgotten(bill) and not restoring.is_of_another(bill, found.note)
+    if MARK in found.note and not found.is_ours and not is_lost:
         raise CannotLink(f"Bill {number} in QuickBooks was made by inBuild for another invoice.")
     try:
         with transaction.atomic():

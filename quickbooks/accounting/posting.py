@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from accounting import attaching, holds, mapping
+from accounting import attaching, holds, mapping, restoring
 from accounting.backends import Done, NeedsReconnect, NotSent, Outcome, Refused, backend_for
 from accounting.bells import POST_DUE
 from accounting.models import Bill, BillAttempt, Integration, Moved
@@ -59,7 +59,11 @@ def release(invoice: Invoice, *, user: User | None = None) -> Bill:
 def post(bill: Bill) -> None:
     """Take one ready bill as far as it goes now."""
     integration = _route(bill)
-    if integration is None or not _prepared(bill, integration) or not bill_fits(bill, integration):
+    if integration is None or not _prepared(bill, integration):
+        return
+    if restoring.settled(bill, integration, number=bill_number(bill.invoice.number)):
+        return
+    if not bill_fits(bill, integration):
         return
     deliver(bill, integration)
 

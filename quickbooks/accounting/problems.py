@@ -53,6 +53,28 @@ CATALOGUE: dict[str, Problem] = {
         "Check again",
         "retry",
     ),
+    "made_before_restore": Problem(
+        "Possible duplicate",
+        "QuickBooks already has bill {number} of {vendor} for {amount} of {date}, which inBuild made before it was "
+        "restored from a backup. Link it if it is this invoice's; only sync this one if both are real.",
+        "Compare",
+        DUPLICATE,
+        (("Sync anyway", "sync_anyway"),),
+    ),
+    "changed_before_restore": Problem(
+        "Already in QuickBooks",
+        "inBuild made bill {number} of {vendor} for {amount} from this invoice before it was restored from a backup, "
+        "and the bill was changed or copied since. Compare them, then link the right one.",
+        "Compare",
+        DUPLICATE,
+    ),
+    "after_restore": Problem(
+        "Checking QuickBooks",
+        "inBuild was restored from a backup. It reads QuickBooks before it sends anything, so that nothing is made "
+        "twice, and goes on by itself.",
+        "Check now",
+        "retry",
+    ),
     "amounts": Problem("Amounts don't add up", "{mismatch} Correct the invoice in Procore.", "Check again", "retry"),
     "zero": Problem("Nothing to post", "This invoice totals 0.00, so there is nothing to pay.", "Skip", "skip"),
     "negative": Problem(

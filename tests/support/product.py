@@ -108,6 +108,24 @@ class Product:
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
+    def backup(self) -> Path:
+        """pg_dump, while everything runs."""
+        path = self.folder / "backup.dump"
+        self._postgres("pg_dump", "--format=custom", f"--file={path}", self.database.url)
+        return path
+
+    def restore(self, backup: Path) -> None:
+        """Only the database; nothing of the product may run meanwhile."""
+        server, _, name = self.database.url.rpartition("/")
+        self._postgres("dropdb", f"--maintenance-db={server}/postgres", "--force", name)
+        self._postgres("createdb", f"--maintenance-db={server}/postgres", name)
+        self._postgres("pg_restore", "--exit-on-error", f"--dbname={self.database.url}", str(backup))
+
+    def _postgres(self, program: str, *arguments: str) -> None:
+        command = [str(self.database.programs / program), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+
     def connect(self) -> None:
         """Procore, QuickBooks and accounts, through the pages, as the admin would."""
         if any(name.startswith("worker") for name in self.processes):

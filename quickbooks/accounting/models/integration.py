@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
 from django.db import models, transaction
 from django.db.models import Q
 
@@ -9,6 +12,9 @@ from companies import auditing
 from companies.models import Company, User
 from inbuild.queue import WorkRow
 from invoices.models import CostCode, Project, Vendor
+
+if TYPE_CHECKING:
+    from accounting.models.bill import Bill
 
 
 class Integration(WorkRow):
@@ -43,6 +49,9 @@ class Integration(WorkRow):
         INVOICE = "invoice", "As on the invoice; else the vendor's terms in QuickBooks"
         TERM = "term", "By one payment term"
         DAYS = "days", "A number of days after the invoice date"
+
+    # How long after a restore an invoice may still come again that was posted before it.
+    AFTERMATH: ClassVar[timedelta] = timedelta(days=90)
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="integrations")
     kind = models.CharField(max_length=3, choices=Kind.choices)
@@ -86,6 +95,7 @@ class Integration(WorkRow):
     compared_at = models.DateTimeField(null=True, help_text="When every open bill was last compared with the books.")
     ends_at = models.DateTimeField(null=True, help_text="When the books end this connection unless it is made anew.")
     confirm_switch = models.BooleanField(default=False, help_text="Waiting bills are of other books: ask first.")
+    restored_at = models.DateTimeField(null=True, help_text="When the database was last restored from a backup.")
 
     class Meta:
         constraints = [
@@ -144,6 +154,10 @@ class Integration(WorkRow):
     @property
     def is_configured(self) -> bool:
         return self.ap_account_id is not None and self.set_up_at is not None
+
+    def may_have_forgotten(self, bill: Bill) -> bool:
+        """May the books have this bill, or its files, from a time that a restored backup knows nothing of?"""
+        return self.restored_at is not None and bill.created_at < self.restored_at + self.AFTERMATH
 
     @classmethod
     def active(cls, company: Company | int) -> models.QuerySet[Integration]:
