@@ -57,7 +57,8 @@ def begin(integrations: QuerySet[Integration]) -> int:
             # Compared last before the backup, which says nothing about what came after it.
             Integration.objects.filter(pk=integration.pk).update(restored_at=Now(), compared_at=None)
             if integration.state == Integration.State.CONNECTED:
-                Integration.objects.filter(pk=integration.pk).update(next_at=Now())
+                # No worker runs: whoever looked at the books during the backup does not any more.
+                Integration.objects.filter(pk=integration.pk).update(next_at=Now(), lease_until=None)
             words = "The database was restored from a backup; what was posted since is looked for in QuickBooks"
             auditing.record(integration.company_id, "integration.restored", integration, words, job=JOB)
     return len(rows)
