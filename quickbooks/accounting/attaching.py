@@ -83,7 +83,7 @@ def work(file: BillFile) -> None:
         if isinstance(outcome, Attached):
             _settle(file, State.ATTACHED, "", outcome.external_id)
         elif isinstance(outcome, Refused):
-            _settle(file, State.FAILED, f"QuickBooks refused the file: {outcome.words}")
+            _settle(file, State.FAILED, f"QuickBooks refused the file: {outcome.detail.get('words', outcome.words)}")
         elif file.failures + 1 >= TRIES:
             _settle(file, State.FAILED, "QuickBooks did not confirm the file. Retry looks for it first.")
         else:

@@ -151,8 +151,8 @@ class Backend(Protocol):
         Raises NotSent and NeedsReconnect.
         """
 
-    def follow(self, integration: Integration) -> Reading:
-        """What changed in the books since `followed_until`, or all of the last year where that cannot be told.
+    def follow(self, integration: Integration, *, whole: bool) -> Reading:
+        """What changed in the books since `followed_until`; all of the last year if asked or where that cannot be told.
 
         Raises NotSent and NeedsReconnect, as the next three do.
         """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date as Date
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+WINDOW = timedelta(days=400)  # the bills that a whole reading holds
 
 
 @dataclass(frozen=True, slots=True)

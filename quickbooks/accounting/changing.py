@@ -212,7 +212,12 @@ def settle(change: BillChange, outcome: Outcome, *, words: str = "") -> None:
         elif isinstance(outcome, Refused):
             said = outcome.words or sentence(outcome.problem, outcome.detail)
             _attempt(change, BillAttempt.Outcome.REFUSED, said, outcome.trace_id)
-            detail = {"vendor": change.bill.invoice.vendor.name, "number": change.bill.invoice.number, "words": said}
+            detail = {
+                "vendor": change.bill.invoice.vendor.name,
+                "number": change.bill.invoice.number,
+                "date": f"{holds.posting_date(change.bill):%b %d, %Y}",
+                "words": said,
+            }
             _refuse(change, outcome.problem, detail | outcome.detail)
         else:
             _attempt(change, BillAttempt.Outcome.UNKNOWN, outcome.words, outcome.trace_id)

@@ -36,7 +36,8 @@ def check(bill: Bill) -> None:
     elif restoring.settled(bill, integration, number=posting.bill_number(bill.invoice.number)):
         return
     elif problem := bill.problem_detail.get("if_absent"):
-        posting.settle(bill, Refused(problem, words=bill.problem_detail.get("words", "")))
+        words = bill.problem_detail.get("words", "")
+        posting.settle(bill, Refused(problem, {"words": words}, words=words))
     else:
         posting.start_again(bill)
         posting.deliver(bill, integration)

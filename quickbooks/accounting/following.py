@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounting import attaching, comparing, lists, mapping, preflight
 from accounting.backends import Backend, NeedsReconnect, NotSent, backend_for
 from accounting.bells import FOLLOW_DUE
-from accounting.books import BillShown, PaymentShown, Reading
+from accounting.books import WINDOW, BillShown, PaymentShown, Reading
 from accounting.models import Bill, BookedBill, Integration
 from inbuild.queue import backoff, database_now, mine, ring
 from invoices.models import number_key
@@ -46,8 +46,8 @@ def follow(integration: Integration) -> None:
         return
     backend = backend_for(integration)
     try:
-        read(integration, backend)
-        _daily(integration, backend)
+        read(integration, backend, whole=_is_a_day_old(integration.compared_at))
+        _daily(integration)
     except NotSent as exc:
         wait = max(exc.wait, backoff(integration.failures))
         mine(integration).update(
@@ -67,27 +67,24 @@ def _rest(integration: Integration, next_at: Any) -> None:
     mine(integration).update(**rest)
 
 
-def read(integration: Integration, backend: Backend) -> None:
-    """Everything that changed since the last look. Raises NotSent and NeedsReconnect."""
-    reading = backend.follow(integration)
+def read(integration: Integration, backend: Backend, *, whole: bool = False) -> None:
+    """Everything that changed since the last look; with `whole` all there is, for notices that were lost.
+
+    Raises NotSent and NeedsReconnect.
+    """
+    reading = backend.follow(integration, whole=whole)
     _complete(integration, backend, reading)
     store(integration, reading)
     attaching.expect_for(integration)
 
 
-def _daily(integration: Integration, backend: Backend) -> None:
-    """What no single change tells: settings of the books, whole lists, every open bill."""
+def _daily(integration: Integration) -> None:
+    """What no single change tells: settings of the books and whole lists."""
     # Rows of their own: what they read anew must not hide a hint that came to ours meanwhile.
     if _is_a_day_old(integration.lists_read_at):
         lists.refresh(Integration.objects.get(pk=integration.pk))
     if _is_a_day_old(integration.preflight_at):
         preflight.check(Integration.objects.get(pk=integration.pk))
-    if not _is_a_day_old(integration.compared_at):
-        return
-    unpaid = Bill.objects.filter(integration=integration, state=Bill.State.SYNCED).exclude(paid_state=Bill.Paid.PAID)
-    keys = unpaid.order_by("id").values_list("kind", "external_id")
-    look_at(integration, backend, [(kind, str(external_id)) for kind, external_id in keys])
-    Integration.objects.filter(pk=integration.pk).update(compared_at=Now())
 
 
 def _is_a_day_old(moment: datetime | None) -> bool:
@@ -132,10 +129,19 @@ def _complete(integration: Integration, backend: Backend, reading: Reading) -> N
         integration, [(part.kind, part.external_id) for payment in reading.payments for part in payment.applied]
     )
     if reading.is_whole:
-        wanted |= set(rows.values_list("kind", "external_id"))
+        wanted |= _expected(integration)
     for kind in Bill.Kind.values:
         for chunk in _chunks(sorted(key[1] for key in wanted - shown if key[0] == kind)):
             _add_bills(integration, backend, reading, kind, chunk)
+
+
+def _expected(integration: Integration) -> set[Key]:
+    """What a whole reading should show: all we know of its time, and ours that are open or were never seen there."""
+    first_day = (database_now() - WINDOW).date()
+    known = BookedBill.objects.filter(integration=integration, is_deleted=False, date__gte=first_day)
+    unpaid = Bill.objects.filter(integration=integration, state=Bill.State.SYNCED).exclude(paid_state=Bill.Paid.PAID)
+    ours = {(kind, str(external_id)) for kind, external_id in unpaid.values_list("kind", "external_id")}
+    return ours | set(known.values_list("kind", "external_id"))
 
 
 def _known_payments(integration: Integration) -> set[str]:
@@ -186,7 +192,8 @@ def store(integration: Integration, reading: Reading, *, moves_cursor: bool = Tr
         if any(usable):
             mapping.free_mended(integration)
         if moves_cursor:
-            Integration.objects.filter(pk=integration.pk).update(followed_until=reading.until)
+            compared = {"compared_at": Now()} if reading.is_whole else {}
+            Integration.objects.filter(pk=integration.pk).update(followed_until=reading.until, **compared)
 
 
 def _store_bills(integration: Integration, reading: Reading) -> set[Key]:

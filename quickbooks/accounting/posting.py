@@ -256,6 +256,7 @@ def _settle_refused(bill: Bill, refused: Refused) -> None:
     detail = {
         "vendor": bill.invoice.vendor.name,
         "number": bill.invoice.number,
+        "date": f"{holds.posting_date(bill):%b %d, %Y}",
         "words": refused.words,
     } | refused.detail
     words = sentence(refused.problem, detail)
@@ -279,7 +280,7 @@ def doubt(bill: Bill, words: str = "", if_absent: Refused | None = None) -> None
         f"QuickBooks did not confirm ({words or 'the worker stopped'})",
         job=JOB,
         problem="no_answer",
-        detail={"if_absent": if_absent.problem, "words": if_absent.words} if if_absent else {},
+        detail={"if_absent": if_absent.problem, "words": if_absent.words} | if_absent.detail if if_absent else {},
         next_at=Now() + quarantine,
     )
 

@@ -116,8 +116,8 @@ class Online:
     def read_books(self, integration: Integration) -> Books | Refused:
         return _settled(integration, "preferences", preferences.read)
 
-    def follow(self, integration: Integration) -> Reading:
-        return _asking(integration, "follow", lambda company: books.changed(company, integration))
+    def follow(self, integration: Integration, *, whole: bool) -> Reading:
+        return _asking(integration, "follow", lambda company: books.changed(company, integration, whole=whole))
 
     def booked(self, integration: Integration, kind: str, ids: Sequence[str]) -> list[BillShown]:
         return _asking(integration, "follow", lambda company: books.bills(company, kind, ids)) if ids else []

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from accounting.books import Applied, BillShown, PaymentShown, Reading
+from accounting.books import WINDOW, Applied, BillShown, PaymentShown, Reading
 from accounting.models import Bill, Integration
 from inbuild.queue import database_now
 from qbo import gateway, lists
@@ -20,15 +20,17 @@ KINDS = ",".join((*BILLS, PAYMENT, *LISTS))
 OVERLAP = timedelta(minutes=5)
 LOOK_BACK = timedelta(days=29)  # Intuit: 30 days; one to spare for clocks and zones.
 MOST = 1000  # Intuit: objects in one answer; there may be more then.
-WINDOW = timedelta(days=400)
 CENT = Decimal("0.01")
 HOW = {"Check": "Check", "CreditCard": "Credit card"}
 
 
-def changed(company: gateway.Company, integration: Integration) -> Reading:
-    """What changed since the last look; all there is where change data capture cannot tell. Raises Fault and others."""
+def changed(company: gateway.Company, integration: Integration, *, whole: bool) -> Reading:
+    """What changed since the last look; all there is if asked, or where change data capture cannot tell.
+
+    Raises Fault and others.
+    """
     since = integration.followed_until
-    if since is not None and since > database_now() - LOOK_BACK:
+    if not whole and since is not None and since > database_now() - LOOK_BACK:
         try:
             found = company.changes(KINDS, (since - OVERLAP).astimezone(UTC).isoformat(timespec="seconds"))
         except Fault as fault:

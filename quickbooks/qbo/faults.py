@@ -38,6 +38,12 @@ class Fault(Exception):
         return "; ".join(told) or f"HTTP status {self.status} without a readable answer"
 
     @property
+    def plain(self) -> str:
+        """QuickBooks' own words without its codes, as they end a sentence for people."""
+        told = [(error.detail or error.message).strip().rstrip(".") for error in self.errors]
+        return f"{'; '.join(filter(None, told)) or 'it gave no reason'}."
+
+    @property
     def codes(self) -> frozenset[str]:
         return frozenset(error.code for error in self.errors)
 
@@ -116,9 +122,9 @@ def _refusal(fault: Fault) -> Refused | None:
         return None
     for error in fault.errors:
         if problem := REFUSALS.get(error.code):
-            return Refused(problem, words=fault.words, trace_id=fault.trace_id)
+            return Refused(problem, {"words": fault.plain}, words=fault.words, trace_id=fault.trace_id)
     if fault.kind == "ValidationFault":
-        return Refused("refused", words=fault.words, trace_id=fault.trace_id)
+        return Refused("refused", {"words": fault.plain}, words=fault.words, trace_id=fault.trace_id)
     return None
 
 
