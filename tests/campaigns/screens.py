@@ -16,12 +16,18 @@ from tests.journeys.conftest import ARGUMENTS, sign_in
 from tests.support.product import Product, running_product
 
 FOLDER = ROOT / "docs" / "screens"
+TIMES = {"SWEEP_PROJECT_SECONDS": "5", "FOLLOW_SECONDS": "5"}
 LATE = (
     "SELECT kind, project_id, procore_id FROM procore_sync_procoreinvoice WHERE gate = 'mirroring' ORDER BY id LIMIT 1"
 )
 POSTED = (
     "SELECT i.public_id FROM invoices_invoice i JOIN accounting_bill b ON b.invoice_id = i.id "
     "WHERE b.state = 'synced' AND i.source_state = %s ORDER BY i.id LIMIT 1"
+)
+
+HELD = (
+    "SELECT i.public_id FROM invoices_invoice i JOIN accounting_bill b ON b.invoice_id = i.id "
+    "WHERE b.problem = %s ORDER BY i.id LIMIT 1"
 )
 
 
@@ -47,7 +53,7 @@ def main(*, folder: Path) -> bool:
     if found is None:
         print("Chromium was not found (apt install chromium).")
         return False
-    with running_product(folder, workers=2, env={"SWEEP_PROJECT_SECONDS": "5"}) as product, sync_playwright() as made:
+    with running_product(folder, workers=2, env=TIMES) as product, sync_playwright() as made:
         browser = made.chromium.launch(executable_path=found, args=ARGUMENTS)
         for look in LOOKS:
             for name, page in _before(product, browser, look):
@@ -87,6 +93,15 @@ def _after(product: Product, browser: Browser, look: Look) -> Iterator[tuple[str
     yield "invoices", page
     page.goto("/settings/accounting/")
     yield "accounting", page
+    page.goto("/settings/accounting/setup/retainage/")
+    yield "setup-wizard", page
+    page.goto("/settings/accounting/mapping/?tab=vendors")
+    yield "mapping", page
+    page.goto("/settings/accounting/mapping/?tab=projects")
+    yield "mapping-projects", page
+    [(twice,)] = product.rows(HELD, "duplicate_in_books")
+    page.goto(f"/settings/accounting/bills/{twice}/duplicate/")
+    yield "duplicate", page
 
 
 def _let_things_happen(product: Product) -> None:
@@ -106,6 +121,35 @@ def _let_things_happen(product: Product) -> None:
     _posted(product, 6)
     product.procore.patch(f"invoices/{first[0]['id']}", {"scale": "0.5"})
     _until(lambda: product.rows("SELECT 1 FROM invoices_invoice WHERE source_state = 'changed'"))
+    _typed_in_by_hand(product)
+    _not_mapped(product)
+
+
+def _typed_in_by_hand(product: Product) -> None:
+    """Somebody typed a bill into QuickBooks, and its invoice is approved in Procore as well."""
+    known = {entry["name"].casefold(): entry["name"] for entry in product.intuit.entries("vendor")}
+    waiting = product.procore.create_many(20, status="under_review")
+    record = next(row for row in waiting if row["vendor_name"].casefold() in known)
+    vendor = known[record["vendor_name"].casefold()]
+    product.intuit.typed_in(vendor=vendor, doc_number=record["invoice_number"], total=record["current_payment_due"])
+    _until(lambda: product.rows("SELECT 1 FROM accounting_bookedbill WHERE number = %s", record["invoice_number"]))
+    product.procore.approve(record["id"])
+    _until(lambda: product.rows(HELD, "duplicate_in_books"))
+
+
+def _not_mapped(product: Product) -> None:
+    """From now on each bill names its customer in QuickBooks, and no vendor is created by itself."""
+    admin = product.signed_in()
+    for step, answers in (("projects", {"project_use": "required"}), ("vendors", {"creates_vendors": ""})):
+        admin.open(f"/settings/accounting/setup/{step}/")
+        form = admin.form(f"/settings/accounting/setup/{step}/")
+        if form is None:
+            raise AssertionError(f"There is no form for {step}.")
+        form.values.pop("creates_vendors", None)
+        admin.send(form, {name: value for name, value in answers.items() if value})
+    for record in product.procore.create_many(6, status="under_review"):
+        product.procore.approve(record["id"])
+    _until(lambda: product.rows("SELECT count(*) FROM accounting_bill WHERE problem = 'unmapped'")[0][0] >= 4)
 
 
 def _posted(product: Product, bills: int) -> None:

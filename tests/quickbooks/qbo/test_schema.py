@@ -86,6 +86,7 @@ def test_by_items_with_project_class_location_and_terms(company: Company, books:
     invoice = approved(company, lines=LINES, project_name="Riverside", project_procore_id=7)
     books.refresh_from_db()
     for kind in ("customer", "class"):
+        assert invoice.project
         mapping.choose(books, invoice.project, some(books, kind), user=admin)
     bill = posted(company, invoice)
     assert bill.state == Bill.State.SYNCED, bill.problem_detail
