@@ -86,6 +86,7 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
         "attachments": invoice.attachments.order_by("id"),
         "difference": procore.difference(invoice),
         "missing_files": procore.missing_files(invoice),
+        "contract_payments": procore.contract_payments(invoice),
         "timeline": _timeline(invoice),
         "status": presenting.status(invoice),
         "can_work": request.membership.can_work,

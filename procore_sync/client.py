@@ -145,13 +145,32 @@ class Procore:
         return self._steady_pages("/rest/v1.1/requisitions", project_id=project_id, view="extended", **filters)
 
     def create_subcontractor_invoice(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        refused = "Procore does not let inBuild create invoices in this project."
+        return self._create("/rest/v1.1/requisitions", body, refused, params={"view": "extended"})
+
+    def contract_payments(self, project_id: int, commitment_id: int) -> Listed:
+        return self._steady_pages("/rest/v1.0/contract_payments", project_id=project_id, contract_id=commitment_id)
+
+    def create_contract_payment(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Procore: adding payments needs the Admin permission for Commitments."""
+        refused = (
+            "Procore does not let inBuild add payments in this project. Its Procore user needs the Admin permission "
+            "for the Commitments tool."
+        )
+        return self._create("/rest/v1.0/contract_payments", body, refused)
+
+    def delete_contract_payment(self, project_id: int, commitment_id: int, procore_id: int) -> None:
+        path, whose = f"/rest/v1.0/contract_payments/{procore_id}", {"project_id": project_id}
+        refusals.raise_for(self._request("DELETE", path, params={**whose, "contract_id": commitment_id}))
+
+    def _create(self, path: str, body: Mapping[str, Any], refused: str, **more: Any) -> Mapping[str, Any]:
         """Make one. Procore knows no idempotency key, so this is never repeated by itself, not even after a 401.
 
         Raises Unclear where it may have been made, and any other error only where it certainly was not.
         """
-        path, token = "/rest/v1.1/requisitions", tokens.access_token(self._integration)
+        token = tokens.access_token(self._integration)
         try:
-            response = self._once("POST", path, token, json=body, params={"view": "extended"})
+            response = self._once("POST", path, token, json=body, **more)
         except Unavailable as exc:
             if isinstance(exc.__cause__, http.NoAnswer):
                 raise Unclear(f"Procore did not confirm: {exc.__cause__}.") from exc
@@ -161,8 +180,7 @@ class Procore:
             tokens.after_refusal(self._integration, token)
             raise Unavailable("Procore asked inBuild to sign in again. It goes on by itself.")
         if status == 403:
-            said = refusals.words(response)
-            raise Forbidden(f"Procore does not let inBuild create invoices in this project.{said}")
+            raise Forbidden(f"{refused}{refusals.words(response)}")
         if status in (400, 404, 409, 422, 429):
             refusals.raise_for(response)
         if not 200 <= status < 300:

@@ -19,6 +19,7 @@ from inbuild.queue import database_now
 from invoices.models import Invoice
 from procore_sync import differences, following, gates, mirroring, reviewing, sending, steps
 from procore_sync.models import (
+    ContractPayment,
     ProcoreAttachment,
     ProcoreIntegration,
     ProcoreInvoice,
@@ -248,6 +249,31 @@ def sent_card(invoice: Invoice, membership: Membership) -> dict[str, Any]:
         "can_send": membership.can_work,
         "workers_only": access.WORKERS_ONLY,
     }
+
+
+PAYMENT_COLOURS = {
+    ContractPayment.State.READY: "muted",
+    ContractPayment.State.SENDING: "info",
+    ContractPayment.State.CHECKING: "info",
+    ContractPayment.State.TOLD: "ok",
+    ContractPayment.State.GONE: "muted",
+    ContractPayment.State.REFUSED: "bad",
+}
+
+
+def contract_payments(invoice: Invoice) -> list[dict[str, Any]]:
+    """What Procore was told of the payments of this invoice's bill; one taken back counts no more."""
+    rows = ContractPayment.objects.filter(company_id=invoice.company_id, invoice=invoice)
+    return [
+        {
+            "row": row,
+            "word": row.get_state_display(),
+            "colour": PAYMENT_COLOURS[ContractPayment.State(row.state)],
+            "on": date.fromisoformat(row.shown["date"]) if row.shown else None,
+            "can_be_tried": bool(row.problem) and row.state != ContractPayment.State.SENDING,
+        }
+        for row in rows.exclude(state=ContractPayment.State.GONE).order_by("id")
+    ]
 
 
 def _sent_problem(sent: SentInvoice | None) -> str:

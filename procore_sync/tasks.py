@@ -14,10 +14,11 @@ from django.db.models.functions import Least, Now
 
 from inbuild import queue
 from inbuild.faultpoints import faultpoint
-from procore_sync import absorbing, attaching, importing, keeping, leaving, sending, sweeping
-from procore_sync.bells import ATTACH_DUE, CHECK_DUE, IMPORT_DUE, SEND_DUE, SWEEP_DUE
+from procore_sync import absorbing, attaching, importing, keeping, leaving, payments, sending, sweeping, telling
+from procore_sync.bells import ATTACH_DUE, CHECK_DUE, IMPORT_DUE, SEND_DUE, SWEEP_DUE, TELL_DUE
 from procore_sync.client import pacer
 from procore_sync.models import (
+    ContractPayment,
     Moved,
     ProcoreAttachment,
     ProcoreIntegration,
@@ -144,6 +145,38 @@ def _send_one(company_id: int) -> bool:
     return True
 
 
+@shared_task(name=TELL_DUE)
+def tell_due(*, company_id: int, **_: object) -> None:
+    """Note the payments that QuickBooks shows on one company's bills, and tell Procore of them."""
+    payments.notice(company_id)
+    queue.drain(
+        TELL_DUE,
+        company_id,
+        work_one=lambda: _tell_one(company_id),
+        anything_due=lambda: queue.due(ContractPayment, company_id).exists(),
+    )
+
+
+def _tell_one(company_id: int) -> bool:
+    lease = timedelta(seconds=settings.PROCORE_LEASE_SECONDS)
+    taken = queue.take_due(ContractPayment, company_id, lease=lease)
+    if not taken:
+        return False
+    payment = taken[0]
+    faultpoint("tell.after_take")
+    try:
+        telling.work(payment)
+    except Moved as moved:
+        log.info("a payment went on elsewhere", contract_payment=payment.pk, why=str(moved))
+    except (OperationalError, InterfaceError):
+        raise  # nothing can be written now; the lease runs out and the row is taken again
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("a payment was parked", contract_payment=payment.pk, reference=reference)
+        telling.park(payment, reference)
+    return True
+
+
 @shared_task(name=ATTACH_DUE)
 def attach_due(*, company_id: int, **_: object) -> None:
     """Bring the files of one company along; however many hang, they never take the workers from imports and bills."""
@@ -182,6 +215,8 @@ def sweep(**_: object) -> None:
     queue.ring_for_due(IMPORT_DUE, ProcoreInvoice)
     queue.ring_for_due(SEND_DUE, SentInvoice)
     queue.ring_for_due(ATTACH_DUE, ProcoreAttachment)
+    queue.ring_for_due(TELL_DUE, ContractPayment)
+    payments.ring_for_news()
 
 
 def _lease() -> timedelta:

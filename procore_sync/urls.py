@@ -1,6 +1,6 @@
 from django.urls import path
 
-from procore_sync.views import files, following, oauth, review, sending, settings
+from procore_sync.views import files, following, oauth, payments, review, sending, settings
 
 app_name = "procore_sync"
 urlpatterns = [
@@ -19,6 +19,8 @@ urlpatterns = [
     path("disconnect/", settings.disconnect, name="disconnect"),
     path("switch/", settings.switch, name="switch"),
     path("sending/", sending.setting, name="sending"),
+    path("payments/", payments.setting, name="payments"),
+    path("payments/<int:pk>/again/", payments.again, name="tell_again"),
     path("sent/<uuid:public_id>/", sending.sent, name="sent"),
     path("sent/<uuid:public_id>/send/", sending.send, name="send"),
     path("sent/<uuid:public_id>/again/", sending.again, name="send_again"),

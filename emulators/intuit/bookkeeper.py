@@ -13,7 +13,7 @@ from typing import Any
 from emulators.intuit import answers
 from emulators.intuit.bills import save_bill
 from emulators.intuit.json_text import cents
-from emulators.intuit.payments import delete_payment, pay_bill, pay_together, void_payment
+from emulators.intuit.payments import delete_payment, pay_bill, pay_together, save_payment, void_payment
 from emulators.intuit.store import Body, Origin, Record, Store
 
 PERSON = Origin("bookkeeper")
@@ -170,6 +170,15 @@ def pay_several(store: Store, sent: Body) -> Record:
 def void_by_hand(store: Store, realm: str, identifier: str) -> Record:
     with store.ledger.writing():
         return void_payment(store, realm, _current(live(store, realm, "BillPayment", identifier)), PERSON)
+
+
+def change_payment_by_hand(store: Store, realm: str, identifier: str, amount: Decimal) -> Record:
+    """Another amount on a payment of one bill."""
+    with store.ledger.writing():
+        record = live(store, realm, "BillPayment", identifier)
+        [line] = record.body["Line"]
+        body = {**record.body, **_current(record), "TotalAmt": amount, "Line": [{**line, "Amount": amount}]}
+        return save_payment(store, realm, body, PERSON)
 
 
 def delete_payment_by_hand(store: Store, realm: str, identifier: str) -> Record:

@@ -62,6 +62,12 @@ def _add_payments(routes: Blueprint, store: Store) -> None:
     def void(realm: str, identifier: str) -> ResponseReturnValue:
         return answer(payment_json(store, bookkeeper.void_by_hand(store, realm, identifier)))
 
+    @routes.patch("/payments/<realm>/<identifier>")
+    def change_payment(realm: str, identifier: str) -> ResponseReturnValue:
+        """{"amount"}: of a payment of one bill."""
+        amount = bookkeeper.amount_of(sent_object().get("amount"))
+        return answer(payment_json(store, bookkeeper.change_payment_by_hand(store, realm, identifier, amount)))
+
     @routes.delete("/payments/<realm>/<identifier>")
     def remove(realm: str, identifier: str) -> ResponseReturnValue:
         return answer(payment_json(store, bookkeeper.delete_payment_by_hand(store, realm, identifier)))

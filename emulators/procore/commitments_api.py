@@ -116,6 +116,8 @@ def _add_payments(api: Blueprint, emulation: Emulation) -> None:
         commitment = emulation.storage.get("commitment", str(body.get("contract_id", "")))
         if commitment is None or commitment["project_id"] != project_id:
             raise ApiError(404, "Not Found")
+        if emulation.switches["payments_refused"]:
+            raise ApiError(422, emulation.switches["payments_refused"])
         now = emulation.clock.stamp()
         record: dict[str, Any] = {
             "id": emulation.storage.new_id(),

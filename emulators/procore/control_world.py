@@ -23,6 +23,7 @@ def control_world_api(emulation: Emulation) -> Blueprint:
     _add_projects(api, emulation)
     _add_vendors(api, emulation)
     _add_periods(api, emulation)
+    _add_payments(api, emulation)
 
     @api.patch("/users/<int:user_id>")
     def change_user(user_id: int) -> ResponseReturnValue:
@@ -73,6 +74,34 @@ def _add_projects(api: Blueprint, emulation: Emulation) -> None:
                 named = project_id if emulation.switches["project_update_names_project"] else None
                 _tell(emulation, "Projects", "update", project_id, project["company"]["id"], named)
         return jsonify(project)
+
+
+def _add_payments(api: Blueprint, emulation: Emulation) -> None:
+    @api.post("/payments")
+    def enter_payment() -> ResponseReturnValue:
+        """What a person enters or Procore Pay makes: {"requisition_id", "amount", "date"}, and external_payment_id."""
+        wanted = body_object()
+        invoice = emulation.rows.find(int(wanted["requisition_id"]))
+        if invoice is None:
+            return jsonify({"error": "There is no such invoice."}), 404
+        commitment = emulation.storage.need("commitment", invoice.commitment_id)
+        record = {
+            "id": emulation.storage.new_id(),
+            "contract_id": commitment["id"],
+            "project_id": commitment["project_id"],
+            "external_payment_id": None,
+            "origin_id": None,
+            **wanted,
+        }
+        with emulation.ledger.writing():
+            emulation.storage.put(
+                "payment",
+                record,
+                company_id=commitment["company_id"],
+                project_id=record["project_id"],
+                parent_id=record["requisition_id"],
+            )
+        return jsonify(record), 201
 
 
 def _store_project(emulation: Emulation, project: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -159,6 +159,7 @@ _WEATHER = [
         0.0,
         "Seconds the answer to a POST of an invoice, direct cost or payment is held back while its event goes out",
     ),
+    Switch("payments_refused", "", "Why each new contract payment is refused with 422; empty: it is not"),
     Switch("token_seconds", 5400, "Lifetime of new access tokens"),
     Switch("authorize_without_asking", False, "The consent page answers Allow by itself"),
     Switch("storage_refuses_token", False, "The file storage refuses requests that carry a bearer token"),

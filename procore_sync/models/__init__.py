@@ -1,5 +1,6 @@
 """In: a company's integration with Procore, what Procore told us, and every Procore invoice we ever heard of."""
 
+from procore_sync.models.contract_payment import ContractPayment
 from procore_sync.models.integration import (
     MirroringPeriod,
     ProcoreIntegration,
@@ -13,6 +14,7 @@ from procore_sync.models.sent_invoice import Moved, SentInvoice
 
 __all__ = [
     "Backfill",
+    "ContractPayment",
     "MirroringPeriod",
     "Moved",
     "OAuthState",

@@ -54,13 +54,18 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class PaymentShown:
-    """A payment as the books have it; one that was voided pays nothing. `total` is the money that moved."""
+    """A payment as the books have it; one that was voided pays nothing. `total` is the money that moved.
+
+    `method` is check, credit_card or unknown (empty); `number` is the check's, or what stands in its place.
+    """
 
     external_id: str
     date: Date
     how: str
     total: Decimal
     applied: tuple[Applied, ...]
+    method: str = ""
+    number: str = ""
 
 
 @dataclass(slots=True)

@@ -116,7 +116,6 @@ SETTINGS = (
     "term",
     "due_days",
     "creates_vendors",
-    "writes_payments",
 )
 
 

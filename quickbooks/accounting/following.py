@@ -317,6 +317,8 @@ def _facts(payment: PaymentShown, key: Key) -> dict[str, str]:
     return {
         "date": payment.date.isoformat(),
         "how": payment.how,
+        "method": payment.method,
+        "number": payment.number,
         "amount": str(amount),
         "money": str(payment.total),
         "credits": str(credits),

@@ -22,6 +22,7 @@ LOOK_BACK = timedelta(days=29)  # Intuit: 30 days; one to spare for clocks and z
 MOST = 1000  # Intuit: objects in one answer; there may be more then.
 CENT = Decimal("0.01")
 HOW = {"Check": "Check", "CreditCard": "Credit card"}
+METHODS = {"Check": "check", "CreditCard": "credit_card"}
 
 
 def changed(company: gateway.Company, integration: Integration, *, whole: bool) -> Reading:
@@ -130,6 +131,8 @@ def payment_shown(row: Any) -> PaymentShown:
         how=f"{how} {number}".strip(),
         total=_exact(row.get("TotalAmt") or 0),
         applied=applied,
+        method=METHODS.get(str(row.get("PayType")), ""),
+        number=number,
     )
 
 

@@ -81,6 +81,7 @@ def test_every_page(scheme: Scheme, width: int, product: Product, visit: Callabl
     product.procore.approve(record["id"])
     _not_imported(product)
     _different(product)
+    _told(product)
     found: dict[str, Any] = {}
     pages: dict[str, Page] = {}
     stranger = visit(None, color_scheme=scheme, viewport={"width": width, "height": 844})
@@ -124,6 +125,27 @@ def _different(product: Product) -> None:
     _until(product, states, 2, numbers)
     _until(product, "SELECT 1 FROM procore_sync_procoreattachment WHERE reason <> ''", 1)
     product.procore.delete(f"faults/{rule}")
+
+
+def _told(product: Product) -> None:
+    """Payments of those invoices' bills: one Procore shows, one it refused."""
+    for state, problem, procore_id in (
+        ("told", "", 1),
+        ("refused", "Procore does not let inBuild add payments.", None),
+    ):
+        product.rows(TOLD, f"{state} ", f"{procore_id or ''}", state, problem, procore_id)
+
+
+TOLD = """
+INSERT INTO procore_sync_contractpayment (company_id, integration_id, invoice_id, origin_id, payment_id, requisition_id,
+    project_id, wanted, hold, state, problem, procore_id, attempt, failures, created_at)
+SELECT company_id, integration_id, invoice_id, concat(%s::text, procore_id),
+    concat(procore_id, %s::text), procore_id, project_id,
+    '{"amount": "1250.00", "date": "2026-11-20", "check_number": "1047"}', '',
+    %s::text, %s::text, %s::bigint * procore_id, 0, 0, now()
+FROM procore_sync_procoreinvoice WHERE invoice_id IS NOT NULL AND kind = 'subcontractor_invoice'
+ON CONFLICT DO NOTHING RETURNING id
+"""
 
 
 def _until(product: Product, sql: str, rows: int, *parameters: Any) -> None:

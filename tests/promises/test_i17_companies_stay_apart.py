@@ -20,7 +20,14 @@ from companies.models import Company, Membership, User
 from inbuild.models import Turn
 from invoices import recording
 from invoices.models import Invoice, InvoiceLine, Vendor
-from procore_sync.models import ProcoreAttachment, ProcoreIntegration, ProcoreInvoice, ProcoreProject, SentInvoice
+from procore_sync.models import (
+    ContractPayment,
+    ProcoreAttachment,
+    ProcoreIntegration,
+    ProcoreInvoice,
+    ProcoreProject,
+    SentInvoice,
+)
 from tests.support import work
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +59,7 @@ WITH_IDS = {
     "procore_sync:send": ("public_id", "invoice"),
     "procore_sync:send_again": ("public_id", "invoice"),
     "procore_sync:retry_file": ("pk", "procore_file"),
+    "procore_sync:tell_again": ("pk", "payment"),
     "procore_sync:keep": ("public_id", "invoice"),
     "procore_sync:update_bill": ("public_id", "invoice"),
     "procore_sync:delete_bill": ("public_id", "invoice"),
@@ -71,6 +79,7 @@ WITHOUT_IDS = {
     "procore_sync:disconnect",
     "procore_sync:switch",
     "procore_sync:sending",
+    "procore_sync:payments",
     "procore_sync:approved_as_noted",
     "procore_sync:review",
     "procore_sync:review_selection",
@@ -98,6 +107,7 @@ WITHOUT_IDS = {
     "procore-hook",
     "intuit-hook",
 }
+NUMBERED = ("integration", "procore_invoice", "procore_file", "bill_file", "payment")
 NOT_OURS = ("admin:", "account_", "mfa_")
 
 
@@ -160,9 +170,21 @@ def filled(company: Company, user: User) -> dict[str, Any]:
     file = ProcoreAttachment.objects.create(
         company=company, procore_invoice=followed, procore_id="7", name=f"{CANARY}.pdf", state="failed"
     )
+    payment = ContractPayment.objects.create(
+        company=company,
+        integration=procore,
+        invoice=approved,
+        origin_id=CANARY,
+        payment_id="8",
+        requisition_id=6,
+        project_id=1,
+        state="refused",
+        problem=f"{CANARY} payment.",
+    )
     return {
         "procore_invoice": waiting.pk,
         "procore_file": file.pk,
+        "payment": payment.pk,
         "invoice": approved.public_id,
         "draft": draft.public_id,
         "attachment": draft.attachments.get().public_id,
@@ -220,7 +242,7 @@ def with_foreign_ids(theirs: dict[str, Any]) -> Iterator[str]:
     for name, (_, kind) in WITH_IDS.items():
         values = [
             theirs[kind],
-            10**9 if kind in ("integration", "procore_invoice", "procore_file", "bill_file") else uuid.uuid4(),
+            10**9 if kind in NUMBERED else uuid.uuid4(),
             "nonsense",
             "0",
             "%00",
@@ -255,6 +277,7 @@ def address_of(name: str, value: Any) -> str:
         "accounting:change": f"/settings/accounting/bills/{value}/change/keep/",
         "procore_sync:keep": f"/settings/procore/invoices/{value}/keep/",
         "procore_sync:retry_file": f"/settings/procore/files/{value}/retry/",
+        "procore_sync:tell_again": f"/settings/procore/payments/{value}/again/",
         "procore_sync:check_invoice": f"/settings/procore/invoices/{value}/check/",
         "procore_sync:sent": f"/settings/procore/sent/{value}/",
         "procore_sync:send": f"/settings/procore/sent/{value}/send/",
@@ -345,5 +368,6 @@ def snapshot() -> list[Any]:
         list(SentInvoice.objects.values_list("pk", "state", "next_at")),
         list(ProcoreAttachment.objects.values_list("pk", "state", "attempt")),
         list(BillFile.objects.values_list("pk", "state")),
+        list(ContractPayment.objects.values_list("pk", "state", "attempt")),
         Turn.objects.count(),
     ]

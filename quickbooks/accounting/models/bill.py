@@ -139,6 +139,7 @@ class Bill(WorkRow):
         indexes = [
             models.Index(fields=["company", "next_at"], condition=Q(next_at__isnull=False), name="bill_due"),
             models.Index(fields=["company", "state"], name="bill_by_state"),
+            models.Index(fields=["company", "books_seen_at"], name="bill_by_look"),
         ]
 
     def __str__(self) -> str:

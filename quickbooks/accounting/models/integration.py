@@ -77,7 +77,6 @@ class Integration(WorkRow):
     term = models.ForeignKey("ListEntry", on_delete=models.PROTECT, null=True, related_name="+")
     due_days = models.PositiveSmallIntegerField(default=30)
     creates_vendors = models.BooleanField(default=False, help_text="Vendors the books do not know are created there.")
-    writes_payments = models.BooleanField(default=False, help_text="Are payments seen in the books told to Procore?")
     set_up_at = models.DateTimeField(null=True, help_text="When an admin last saved these settings.")
     setup_step = models.CharField(max_length=20, blank=True, help_text="Where the Setup Wizard was left.")
     # As read from the books, at connecting and daily.
