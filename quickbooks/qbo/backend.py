@@ -217,6 +217,7 @@ def _settled(integration: Integration, subject: str, call: Callable[[gateway.Com
     try:
         return _calling(integration, subject, call)
     except Fault as fault:
+        faults.raise_if_not_done(fault)
         outcome = faults.of_write(fault)
         if isinstance(outcome, Refused):
             return outcome

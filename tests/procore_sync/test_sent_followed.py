@@ -379,7 +379,7 @@ def in_a_thread(step: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def until(found: Callable[[], bool], seconds: float = 15) -> None:
+def until(found: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < deadline, "it did not happen in time"

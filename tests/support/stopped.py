@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from accounting import changing, linking, posting, preflight
@@ -19,6 +20,7 @@ from invoices import recording
 from invoices.models import Invoice
 from qbo import connecting, document
 from tests.quickbooks.qbo.test_backend import again, approved, by_hand, doubtful, posted
+from tests.quickbooks.qbo.test_restoring import forget, restore
 from tests.support import connected
 from tests.support.emulated import OTHER_REALM, REALM, IntuitEmulator
 
@@ -68,6 +70,13 @@ class Scene:
         bill = posting.release(approved(self.company))
         assert linking.mark(bill, "HAND-1", user=self.admin) == []
         return Bill.objects.get(pk=bill.pk)
+
+    def changed_there(self) -> Bill:
+        """Posted, and given another total in QuickBooks, which has forgotten all request ids."""
+        self.intuit.switches(requestid="ignored")
+        bill = self.post()
+        self.intuit.change(bill.external_id, total="800.00")
+        return bill
 
     def to_delete(self) -> Bill:
         bill = self.post()
@@ -119,6 +128,29 @@ def _linked_and_unlinked(scene: Scene) -> Bill:
 def _ours_or_not(scene: Scene) -> Bill:
     scene.wait_long()
     return doubtful(scene.company, scene.intuit)
+
+
+@produces("made_before_restore", "INV-1", "Delta Steel", "800.00")
+def _imported_again(scene: Scene) -> Bill:
+    bill = scene.changed_there()
+    restore(bill, comes_again=True)
+    return scene.again(bill)
+
+
+@produces("changed_before_restore", "INV-1", "Delta Steel", "800.00")
+def _changed_since_the_backup(scene: Scene) -> Bill:
+    bill = scene.changed_there()
+    restore(bill)
+    return scene.again(bill)
+
+
+@produces("after_restore")
+def _just_restored(scene: Scene) -> Bill:
+    scene.wait_long()
+    bill = scene.post()
+    forget(bill)
+    call_command("after_restore")
+    return scene.again(bill)
 
 
 @produces("amounts", "900.10", "900.09")
@@ -261,8 +293,8 @@ def _away(scene: Scene) -> Bill:
 
 @produces("busy")
 def _throttled(scene: Scene) -> Bill:
-    scene.intuit.fault("429", **CREATE, times=1)
-    return scene.post()
+    scene.intuit.fault("429", path="/query", times=1)
+    return scene.post(vendor="Unheard Of Ltd")
 
 
 @produces("bill_number_taken", "INV-1")
