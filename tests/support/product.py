@@ -27,6 +27,7 @@ from tests.support.emulated import IntuitEmulator, ProcoreEmulator
 # Everything that in production takes minutes, in seconds; the order of the times is kept.
 SHORT_TIMES = {
     "QBO_TIMEOUT_SECONDS": "2",
+    "QBO_PAUSE_SECONDS": "3",
     "QBO_QUARANTINE_SECONDS": "3",
     "QBO_LEASE_SECONDS": "5",
     "IMPORT_LEASE_SECONDS": "5",
