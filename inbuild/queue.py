@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from kombu import Connection
 from kombu.pools import producers
 
+from inbuild.faultpoints import faultpoint
 from inbuild.models import Turn
 
 log = structlog.get_logger("inbuild.queue")
@@ -157,6 +158,49 @@ def drain(
     if anything_due():
         ring(task, company_id)
     return done
+
+
+def work_one(
+    model: type[Row],
+    company_id: int,
+    work: Callable[[Row], object],
+    park: Callable[[Row, str], None],
+    *,
+    lease: timedelta,
+    elsewhere: tuple[type[Exception], ...] = (),
+    point: str = "",
+    first_by: tuple[str, ...] = (),
+) -> bool:
+    """Take one due row of a company and work it, as `safely` does; False where none is due."""
+    taken = take_due(model, company_id, lease=lease, first_by=first_by)
+    for row in taken:
+        if point:
+            faultpoint(point)
+        safely(row, work, park, elsewhere)
+    return bool(taken)
+
+
+def safely(
+    row: Row,
+    work: Callable[[Row], object],
+    park: Callable[[Row, str], None],
+    elsewhere: tuple[type[Exception], ...] = (),
+) -> None:
+    """Work a taken row. `elsewhere` is raised where it went on in other hands, which is fine.
+
+    Where the database cannot be written to, nothing is: the lease runs out and the row is taken again. Anything else is
+    a bug of ours: `park` writes that down on the row, with the reference under which the log has it.
+    """
+    try:
+        work(row)
+    except elsewhere as why:
+        log.info("the row went on elsewhere", row=type(row).__name__, id=row.pk, why=str(why))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        reference = uuid.uuid4().hex[:12]
+        log.exception("a row was parked", row=type(row).__name__, id=row.pk, reference=reference)
+        park(row, reference)
 
 
 class _Bell:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
+from typing import Any
 
-import structlog
 from celery import shared_task
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import F
 from django.db.models.functions import Least, Now
 
 from inbuild import queue
-from inbuild.faultpoints import faultpoint
 from procore_sync import absorbing, attaching, importing, keeping, leaving, payments, sending, sweeping, telling
 from procore_sync.bells import ATTACH_DUE, CHECK_DUE, IMPORT_DUE, SEND_DUE, SWEEP_DUE, TELL_DUE
 from procore_sync.client import pacer
@@ -29,8 +26,6 @@ from procore_sync.models import (
 )
 
 CALLS_OF_AN_IMPORT = 3
-
-log = structlog.get_logger("procore_sync.tasks")
 
 
 @shared_task(name=IMPORT_DUE)
@@ -70,48 +65,32 @@ def check_due(*, company_id: int, **_: object) -> None:
 
 
 def _check_one(company_id: int) -> bool:
-    taken = queue.take_due(ProcoreIntegration, company_id, lease=_lease())
-    if not taken:
-        return False
-    integration = taken[0]
-    try:
-        (keeping.check if integration.is_active else leaving.leave)(integration)
-    except importing.Taken:
-        log.info("a check went on elsewhere", integration=integration.pk)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        log.exception("a check was parked", integration=integration.pk, reference=reference)
-        queue.mine(integration).update(
-            next_at=Now() + queue.backoff(integration.failures),
-            lease_until=None,
-            failures=Least(F("failures") + 1, 1000),
-            check_started_at=None,
-            check_result=f"Something failed on our side while looking at the connection. Reference {reference}.",
-        )
-    return True
+    return queue.work_one(
+        ProcoreIntegration, company_id, _check, _park_check, lease=_lease(), elsewhere=(importing.Taken,)
+    )
+
+
+def _check(integration: ProcoreIntegration) -> None:
+    (keeping.check if integration.is_active else leaving.leave)(integration)
+
+
+def _park_check(integration: ProcoreIntegration, reference: str) -> None:
+    words = f"Something failed on our side while looking at the connection. Reference {reference}."
+    _again_later(integration, check_started_at=None, check_result=words)
 
 
 def _sweep_one(company_id: int) -> bool:
-    taken = queue.take_due(ProcoreProject, company_id, lease=_lease())
-    if not taken:
-        return False
-    project = taken[0]
-    try:
-        sweeping.sweep(project)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        log.exception("a sweep was parked", project=project.pk, reference=reference)
-        queue.mine(project).update(
-            next_at=Now() + queue.backoff(project.failures),
-            lease_until=None,
-            failures=Least(F("failures") + 1, 1000),
-            problem=f"Something failed on our side while looking for changes. Reference {reference}.",
-        )
-    return True
+    return queue.work_one(ProcoreProject, company_id, sweeping.sweep, _park_sweep, lease=_lease())
+
+
+def _park_sweep(project: ProcoreProject, reference: str) -> None:
+    words = f"Something failed on our side while looking for changes. Reference {reference}."
+    _again_later(project, problem=words)
+
+
+def _again_later(row: ProcoreIntegration | ProcoreProject | ProcoreInvoice, **facts: Any) -> None:
+    wait, failures = queue.backoff(row.failures), Least(F("failures") + 1, 1000)
+    queue.mine(row).update(next_at=Now() + wait, lease_until=None, failures=failures, **facts)
 
 
 @shared_task(name=SEND_DUE)
@@ -127,22 +106,15 @@ def send_due(*, company_id: int, **_: object) -> None:
 
 def _send_one(company_id: int) -> bool:
     lease = timedelta(seconds=settings.PROCORE_LEASE_SECONDS)
-    taken = queue.take_due(SentInvoice, company_id, lease=lease)
-    if not taken:
-        return False
-    sent = taken[0]
-    faultpoint("send.after_take")
-    try:
-        sending.work(sent)
-    except Moved as moved:
-        log.info("a sent invoice went on elsewhere", sent_invoice=sent.pk, why=str(moved))
-    except (OperationalError, InterfaceError):
-        raise  # nothing can be written now; the lease runs out and the row is taken again
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        log.exception("a sending was parked", sent_invoice=sent.pk, reference=reference)
-        sending.park(sent, reference)
-    return True
+    return queue.work_one(
+        SentInvoice,
+        company_id,
+        sending.work,
+        sending.park,
+        lease=lease,
+        elsewhere=(Moved,),
+        point="send.after_take",
+    )
 
 
 @shared_task(name=TELL_DUE)
@@ -159,22 +131,15 @@ def tell_due(*, company_id: int, **_: object) -> None:
 
 def _tell_one(company_id: int) -> bool:
     lease = timedelta(seconds=settings.PROCORE_LEASE_SECONDS)
-    taken = queue.take_due(ContractPayment, company_id, lease=lease)
-    if not taken:
-        return False
-    payment = taken[0]
-    faultpoint("tell.after_take")
-    try:
-        telling.work(payment)
-    except Moved as moved:
-        log.info("a payment went on elsewhere", contract_payment=payment.pk, why=str(moved))
-    except (OperationalError, InterfaceError):
-        raise  # nothing can be written now; the lease runs out and the row is taken again
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        log.exception("a payment was parked", contract_payment=payment.pk, reference=reference)
-        telling.park(payment, reference)
-    return True
+    return queue.work_one(
+        ContractPayment,
+        company_id,
+        telling.work,
+        telling.park,
+        lease=lease,
+        elsewhere=(Moved,),
+        point="tell.after_take",
+    )
 
 
 @shared_task(name=ATTACH_DUE)
@@ -192,18 +157,11 @@ def attach_due(*, company_id: int, **_: object) -> None:
 
 
 def _attach_one(company_id: int) -> bool:
-    taken = queue.take_due(ProcoreAttachment, company_id, lease=attaching.LEASE)
-    if not taken:
-        return False
-    try:
-        attaching.work(taken[0])
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        log.exception("a file was parked", attachment=taken[0].pk, reference=reference)
-        attaching.fruitless(taken[0], f"Something failed on our side. Reference {reference}.")
-    return True
+    return queue.work_one(ProcoreAttachment, company_id, attaching.work, _park_file, lease=attaching.LEASE)
+
+
+def _park_file(file: ProcoreAttachment, reference: str) -> None:
+    attaching.fruitless(file, f"Something failed on our side. Reference {reference}.")
 
 
 @shared_task(name="procore_sync.sweep")
@@ -227,18 +185,13 @@ def _absorb_some(company_id: int) -> bool:
     """A handful at once, so that several events about one invoice become one fetch."""
     deliveries = queue.take_due(WebhookDelivery, company_id, lease=_lease(), limit=50)
     for delivery in deliveries:
-        try:
-            absorbing.absorb(delivery)
-        except importing.Taken:
-            log.info("a delivery went on elsewhere", delivery=delivery.pk)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            reference = uuid.uuid4().hex[:12]
-            log.exception("a delivery was put aside", delivery=delivery.pk, reference=reference)
-            reason = f"Something failed on our side while reading a message. Reference {reference}."
-            queue.mine(delivery).update(outcome="dead", reason=reason, next_at=None, lease_until=None)
+        queue.safely(delivery, absorbing.absorb, _put_aside, (importing.Taken,))
     return bool(deliveries)
+
+
+def _put_aside(delivery: WebhookDelivery, reference: str) -> None:
+    reason = f"Something failed on our side while reading a message. Reference {reference}."
+    queue.mine(delivery).update(outcome="dead", reason=reason, next_at=None, lease_until=None)
 
 
 def _may_ask_procore(company_id: int) -> bool:
@@ -251,28 +204,18 @@ def _may_ask_procore(company_id: int) -> bool:
 
 
 def _import_one(company_id: int) -> bool:
-    if not _may_ask_procore(company_id):
-        return False
-    taken = queue.take_due(ProcoreInvoice, company_id, lease=_lease(), first_by=("priority",))
-    if not taken:
-        return False
-    row = taken[0]
-    faultpoint("import.after_take")
-    try:
-        importing.work(row)
-    except importing.Taken:
-        log.info("an invoice went on elsewhere", procore_invoice=row.pk)
-    except (OperationalError, InterfaceError):
-        raise  # nothing can be written now; the lease runs out and the row is taken again
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        log.exception("an import was parked", procore_invoice=row.pk, reference=reference)
-        reason = f"Something failed on our side. Nothing was imported. Reference {reference}."
-        queue.mine(row).update(
-            next_at=Now() + queue.backoff(row.failures),
-            lease_until=None,
-            failures=Least(F("failures") + 1, 1000),
-            reason=reason,
-            gate="found",
-        )
-    return True
+    return _may_ask_procore(company_id) and queue.work_one(
+        ProcoreInvoice,
+        company_id,
+        importing.work,
+        _park_import,
+        lease=_lease(),
+        elsewhere=(importing.Taken,),
+        point="import.after_take",
+        first_by=("priority",),
+    )
+
+
+def _park_import(row: ProcoreInvoice, reference: str) -> None:
+    reason = f"Something failed on our side. Nothing was imported. Reference {reference}."
+    _again_later(row, reason=reason, gate="found")

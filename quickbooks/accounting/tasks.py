@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 
-import structlog
 from celery import shared_task
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import F
 from django.db.models.functions import Least, Now
 
@@ -17,12 +14,9 @@ from accounting.backends import backend_for
 from accounting.bells import ATTACH_DUE, FOLLOW_DUE, POST_DUE
 from accounting.models import Bill, BillChange, BillFile, Integration, Moved
 from inbuild import queue
-from inbuild.faultpoints import faultpoint
 
 PATIENCE = timedelta(seconds=3)
 SEATS = 8  # bills of one company on their way at once; what else is limited per company is the pacer's to know
-
-log = structlog.get_logger("accounting.tasks")
 
 
 @shared_task(name=POST_DUE)
@@ -79,44 +73,15 @@ def _may_call(company_id: int) -> bool:
 
 
 def _work_one(company_id: int) -> bool:
-    if not _may_call(company_id):
-        return False
-    taken = queue.take_due(Bill, company_id, lease=timedelta(seconds=settings.QBO_LEASE_SECONDS))
-    if not taken:
-        return False
-    bill = taken[0]
-    faultpoint("post.after_take")
-    try:
-        _work(bill)
-    except Moved as moved:
-        log.info("the bill went on elsewhere", bill=bill.pk, why=str(moved))
-    except (OperationalError, InterfaceError):
-        raise  # nothing can be written now; the lease runs out and the row is taken again
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        log.exception("a bill was parked", bill=bill.pk, reference=reference)
-        posting.park(bill, reference)
-    return True
-
-
-def _change_one(company_id: int) -> bool:
-    if not _may_call(company_id):
-        return False
-    taken = queue.take_due(BillChange, company_id, lease=timedelta(seconds=settings.QBO_LEASE_SECONDS))
-    if not taken:
-        return False
-    change = taken[0]
-    try:
-        changing.work(change)
-    except Moved as moved:
-        log.info("the change went on elsewhere", change=change.pk, why=str(moved))
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        log.exception("a change was parked", change=change.pk, reference=reference)
-        changing.park(change, reference)
-    return True
+    return _may_call(company_id) and queue.work_one(
+        Bill,
+        company_id,
+        _work,
+        posting.park,
+        lease=timedelta(seconds=settings.QBO_LEASE_SECONDS),
+        elsewhere=(Moved,),
+        point="post.after_take",
+    )
 
 
 def _work(bill: Bill) -> None:
@@ -130,42 +95,29 @@ def _work(bill: Bill) -> None:
         bill.wait(until=None, problem=bill.problem, detail=bill.problem_detail)
 
 
+def _change_one(company_id: int) -> bool:
+    lease = timedelta(seconds=settings.QBO_LEASE_SECONDS)
+    return _may_call(company_id) and queue.work_one(
+        BillChange, company_id, changing.work, changing.park, lease=lease, elsewhere=(Moved,)
+    )
+
+
 def _follow_one(company_id: int) -> bool:
-    if not _may_call(company_id):
-        return False
     # Longer than any one look takes; a look that was cut off is simply done again from the same place.
-    taken = queue.take_due(Integration, company_id, lease=timedelta(seconds=settings.FOLLOW_LEASE_SECONDS))
-    if not taken:
-        return False
-    integration = taken[0]
-    try:
-        following.follow(integration)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        log.exception("looking at the books was put off", integration=integration.pk)
-        queue.mine(integration).update(
-            next_at=Now() + queue.backoff(integration.failures + 4),
-            lease_until=None,
-            failures=Least(F("failures") + 1, 1000),
-        )
-    return True
+    lease = timedelta(seconds=settings.FOLLOW_LEASE_SECONDS)
+    return _may_call(company_id) and queue.work_one(Integration, company_id, following.follow, _put_off, lease=lease)
+
+
+def _put_off(integration: Integration, _reference: str) -> None:
+    queue.mine(integration).update(
+        next_at=Now() + queue.backoff(integration.failures + 4),
+        lease_until=None,
+        failures=Least(F("failures") + 1, 1000),
+    )
 
 
 def _attach_one(company_id: int) -> bool:
-    if not _may_call(company_id):
-        return False
-    taken = queue.take_due(BillFile, company_id, lease=timedelta(seconds=settings.QBO_LEASE_SECONDS))
-    if not taken:
-        return False
-    file = taken[0]
-    faultpoint("attach.after_take")
-    try:
-        attaching.work(file)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        reference = uuid.uuid4().hex[:12]
-        log.exception("a file was parked", file=file.pk, reference=reference)
-        attaching.park(file, reference)
-    return True
+    lease = timedelta(seconds=settings.QBO_LEASE_SECONDS)
+    return _may_call(company_id) and queue.work_one(
+        BillFile, company_id, attaching.work, attaching.park, lease=lease, point="attach.after_take"
+    )

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -66,6 +66,56 @@ def test_what_is_not_due_is_left_alone(company: Company, other_company: Company)
     assert queue.take_due(Bill, company.pk, lease=LEASE) == []
     Bill.objects.update(next_at=None)
     assert queue.take_due(Bill, company.pk, lease=LEASE) == []
+
+
+class Gone(Exception):
+    """The row went on in other hands."""
+
+
+def worked(company: Company, raised: Exception | None) -> list[str]:
+    """One row is worked and ends so; returns the references it was parked under."""
+    parked: list[str] = []
+
+    def work(_bill: Bill) -> None:
+        if raised is not None:
+            raise raised
+
+    def park(_bill: Bill, reference: str) -> None:
+        parked.append(reference)
+
+    assert queue.work_one(Bill, company.pk, work, park, lease=LEASE, elsewhere=(Gone,))
+    return parked
+
+
+@pytest.mark.django_db
+def test_a_bug_parks_its_row_under_a_reference_and_nothing_else_does(company: Company) -> None:
+    bills(company, 3)
+    assert worked(company, None) == []
+    assert worked(company, Gone("taken over")) == []
+    [reference] = worked(company, ValueError("a bug"))
+    assert len(reference) == 12
+    assert not queue.work_one(Bill, company.pk, lambda _: None, lambda *_: None, lease=LEASE)
+
+
+@pytest.mark.django_db
+def test_where_nothing_can_be_written_the_row_stays_leased_until_its_time(company: Company) -> None:
+    bills(company, 1)
+    with pytest.raises(OperationalError):
+        worked(company, OperationalError("the database is gone"))
+    assert queue.take_due(Bill, company.pk, lease=LEASE) == []
+    Bill.objects.update(lease_until=Now() - timedelta(seconds=1))
+    assert len(queue.take_due(Bill, company.pk, lease=LEASE)) == 1
+
+
+@pytest.mark.django_db
+def test_a_turn_of_several_seats_has_room_for_so_many(company: Company) -> None:
+    with queue.turn("t", company.pk, seats=2) as first, queue.turn("t", company.pk, seats=2) as second:
+        assert first is not None
+        assert second is not None
+        with queue.turn("t", company.pk, seats=2) as third:
+            assert third is None
+    with queue.turn("t", company.pk, seats=2) as again:
+        assert again is not None
 
 
 @pytest.mark.django_db

@@ -267,8 +267,8 @@ def test_a_worker_killed_at_any_point_leaves_exactly_one(point: str, on: Paid, m
 
     on.pay()
     with monkeypatch.context() as patched:
-        for module in ("telling", "tasks"):
-            patched.setattr(f"procore_sync.{module}.faultpoint", die)
+        for module in ("procore_sync.telling", "inbuild.queue"):
+            patched.setattr(f"{module}.faultpoint", die)
         with pytest.raises(Killed):
             on.look()
     on.go_on()

@@ -153,8 +153,8 @@ def test_a_worker_killed_at_any_point_leaves_exactly_one(
             raise Killed
 
     with monkeypatch.context() as patched:
-        for module in ("sending", "tasks"):
-            patched.setattr(f"procore_sync.{module}.faultpoint", die)
+        for module in ("procore_sync.sending", "inbuild.queue"):
+            patched.setattr(f"{module}.faultpoint", die)
         sent = outgoing.ask()
         with pytest.raises(Killed):
             send_due(company_id=sent.company_id)
