@@ -190,7 +190,11 @@ def _make(
         next_at=database_now(),
     )
     if ContractPayment.objects.bulk_create([row], ignore_conflicts=True):
-        words = f"Payment of {wanted['amount']} to be told to Procore" if wanted else f"Not told to Procore: {hold}"
+        words = (
+            f"Payment of {Decimal(wanted['amount']):,.2f} to be told to Procore"
+            if wanted
+            else f"Not told to Procore: {hold}"
+        )
         after = {"state": str(row.state), "payment": payment_id}
         auditing.record(bill.company_id, "contract_payment.ready", bill.invoice, words, job="payments", after=after)
 

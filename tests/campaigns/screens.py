@@ -25,6 +25,10 @@ POSTED = (
     "WHERE b.state = 'synced' AND i.source_state = %s ORDER BY i.id LIMIT 1"
 )
 
+PAID = (
+    "SELECT i.public_id FROM invoices_invoice i JOIN procore_sync_contractpayment p ON p.invoice_id = i.id "
+    "WHERE p.state = 'told' ORDER BY i.id LIMIT 1"
+)
 HELD = (
     "SELECT i.public_id FROM invoices_invoice i JOIN accounting_bill b ON b.invoice_id = i.id "
     "WHERE b.problem = %s ORDER BY i.id LIMIT 1"
@@ -89,6 +93,9 @@ def _after(product: Product, browser: Browser, look: Look) -> Iterator[tuple[str
     [(changed,)] = product.rows(POSTED, "changed")
     page.goto(f"/invoices/{changed}/")
     yield "changed", page
+    [(paid,)] = product.rows(PAID)
+    page.goto(f"/invoices/{paid}/")
+    yield "paid", page
     page.goto("/invoices/")
     yield "invoices", page
     page.goto("/settings/accounting/")
@@ -121,8 +128,21 @@ def _let_things_happen(product: Product) -> None:
     _posted(product, 6)
     product.procore.patch(f"invoices/{first[0]['id']}", {"scale": "0.5"})
     _until(lambda: product.rows("SELECT 1 FROM invoices_invoice WHERE source_state = 'changed'"))
+    _paid(product)
     _typed_in_by_hand(product)
     _not_mapped(product)
+
+
+def _paid(product: Product) -> None:
+    """A bill is paid in QuickBooks, and the company wants Procore to know of it."""
+    admin = product.signed_in()
+    admin.open("/settings/procore/")
+    form = admin.form("/settings/procore/payments/")
+    if form is None:
+        raise AssertionError("There is no switch for payments.")
+    admin.send(form, {"payments": "on"})
+    product.intuit.pay(product.intuit.bills()[-1]["id"])
+    _until(lambda: product.rows(PAID))
 
 
 def _typed_in_by_hand(product: Product) -> None:

@@ -113,8 +113,12 @@ def _not_imported(product: Product) -> None:
 def _different(product: Product) -> None:
     """A posted invoice that changed in Procore afterwards, one that is gone, and files that did not come."""
     rule = product.procore.fault("html_200", path="/_storage/")
-    changed, gone = (product.procore.create(status="under_review", attachment="scan.pdf") for _ in range(2))
-    numbers = [each["invoice_number"] for each in (changed, gone)]
+    # Numbers of their own: the next invoice of a commitment takes the number of one that was deleted.
+    numbers = ["CHANGED-1", "GONE-1"]
+    changed, gone = (
+        product.procore.create(status="under_review", attachment="scan.pdf", invoice_number=number)
+        for number in numbers
+    )
     there = "SELECT 1 FROM invoices_invoice i JOIN accounting_bill b ON b.invoice_id = i.id WHERE b.state = 'synced'"
     for each in (changed, gone):
         product.procore.approve(each["id"])
