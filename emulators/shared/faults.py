@@ -174,12 +174,21 @@ class FaultEngine:
             return None
         with self._lock:
             chosen = self._pick_locked(method, address, body)
+        return self._counted(chosen, method, address)
+
+    def _counted(self, chosen: FaultRule | None, method: str, address: str) -> FaultRule | None:
         if chosen is not None:
             self._keep()
             self._ledger.append(
                 "fault_hit", subject=chosen.id, data={"fault": chosen.fault, "method": method, "address": address}
             )
         return chosen
+
+    def strike(self, fault: str, method: str, address: str, body: str = "") -> FaultRule | None:
+        """As pick, among the rules of one fault: for an emulator that asks at a point of its own work."""
+        with self._lock:
+            chosen = self._pick_locked(method, address, body, fault)
+        return self._counted(chosen, method, address)
 
     def active(self, fault: str) -> FaultRule | None:
         """Inside a handler: the rule of this request, if it asks for the given fault."""
@@ -195,8 +204,10 @@ class FaultEngine:
     def late_commit_done(self, rule: FaultRule, status: str) -> None:
         self._ledger.append("late_commit", subject=rule.id, data={"fault": rule.fault, "status": status})
 
-    def _pick_locked(self, method: str, address: str, body: str) -> FaultRule | None:
+    def _pick_locked(self, method: str, address: str, body: str, fault: str = "") -> FaultRule | None:
         for rule in self._rules:
+            if fault and rule.fault != fault:
+                continue
             if rule.times is not None and rule.hits >= rule.times:
                 continue
             if rule.method and rule.method.upper() != method:
