@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import structlog
 from django.conf import settings
@@ -45,13 +45,24 @@ class WorkRow(models.Model):
     class Meta:
         abstract = True
 
+    @classmethod
+    def workable(cls) -> models.QuerySet[Self]:
+        """Those that a worker may take when they are due."""
+        return cls._default_manager.all()
 
+    @classmethod
+    def at_hand(cls) -> models.QuerySet[Any]:
+        """How a worker reads a row that it has taken: with what the work needs, in one go."""
+        return cls._default_manager.all()
+
+
+FREE = Q(lease_until=None) | Q(lease_until__lt=Now())
 Row = TypeVar("Row", bound=WorkRow)
 
 
 def due(model: type[Row], company_id: int | None = None) -> models.QuerySet[Row]:
     """Rows whose time has come by the database's clock and that nobody holds."""
-    rows = model._default_manager.filter(next_at__lte=Now()).filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+    rows = model.workable().filter(next_at__lte=Now()).filter(FREE)
     return rows if company_id is None else rows.filter(company_id=company_id)
 
 
@@ -60,18 +71,21 @@ def take_due(
 ) -> list[Row]:
     """Lease up to `limit` due rows of one company, skipping what another worker is taking now.
 
-    Oldest first, after the columns of `first_by`.
+    Oldest first, after the columns of `first_by`. They are read once they are leased: what hangs on them may have been
+    changed by whoever held them a moment ago.
     """
-    order = (*first_by, "next_at", "id")
+    return take(due(model, company_id).order_by(*first_by, "next_at", "id")[:limit], lease=lease)
+
+
+def take(rows: models.QuerySet[Row], *, lease: timedelta) -> list[Row]:
+    """Lease these, in their order, skipping what another worker is taking now."""
+    model = rows.model
     with transaction.atomic(durable=True):
-        ids = list(
-            due(model, company_id)
-            .select_for_update(skip_locked=True, of=("self",))
-            .order_by(*order)
-            .values_list("id", flat=True)[:limit]
-        )
-        model._default_manager.filter(id__in=ids).update(attempt=F("attempt") + 1, lease_until=Now() + lease)
-    return list(model._default_manager.filter(id__in=ids).order_by(*order))
+        ids = list(rows.select_for_update(skip_locked=True, of=("self",)).values_list("id", flat=True))
+        if ids:
+            model._default_manager.filter(id__in=ids).update(attempt=F("attempt") + 1, lease_until=Now() + lease)
+    taken = model.at_hand().in_bulk(ids) if ids else {}
+    return [taken[pk] for pk in ids]
 
 
 def mine(row: Row) -> models.QuerySet[Row]:
@@ -89,18 +103,25 @@ def turn(task: str, company_id: int, seats: int = 1) -> Iterator[Callable[[], No
     """The few workers whose turn it is get a function that renews the lease, the others get None."""
     holder = uuid.uuid4()
     names = [task, *(f"{task}/{seat}" for seat in range(1, seats))]
-    Turn.objects.bulk_create([Turn(task=name, company_id=company_id) for name in names], ignore_conflicts=True)
     seat = _free_seat(names, company_id, holder)
+    if seat is None and Turn.objects.filter(task__in=names, company_id=company_id).count() < len(names):
+        Turn.objects.bulk_create([Turn(task=name, company_id=company_id) for name in names], ignore_conflicts=True)
+        seat = _free_seat(names, company_id, holder)
 
     mine = Turn.objects.filter(pk__in=[seat] if seat else [], holder=holder)
+    renewed = time.monotonic()
 
     def renew() -> None:
-        mine.update(lease_until=Now() + _turn_lease())
+        nonlocal renewed
+        if time.monotonic() > renewed + settings.TURN_LEASE_SECONDS / 10:
+            mine.update(lease_until=Now() + _turn_lease())
+            renewed = time.monotonic()
 
     try:
         yield renew if seat else None
     finally:
-        mine.update(holder=None, lease_until=None)
+        if seat:
+            mine.update(holder=None, lease_until=None)
 
 
 def _free_seat(names: list[str], company_id: int, holder: uuid.UUID) -> int | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from accounting import holds
+from accounting import holds, routing
 from accounting.backends import InBooks
 from accounting.models import Bill, Integration
-from accounting.problems import sentence
+from accounting.problems import problem, sentence
 from companies import auditing
 from companies.models import Membership
 from invoices.models import Invoice
@@ -38,7 +38,7 @@ def of_bill(invoice: Invoice, shown: InBooks | None, told: str, membership: Memb
     zone = ZoneInfo(membership.company.time_zone)
     bill: Bill | None = getattr(invoice, "bill", None)
     steps = [_imported(invoice, zone)] if invoice.from_procore else []
-    integration = Integration.active(invoice.company_id).order_by("id").first()
+    integration = routing.books_of(invoice)
     if bill is None:
         rest = [_taking(integration, membership), _accounts(integration, membership)]
         return [*steps, *rest, *explaining.not_reached(*LATER)]
@@ -70,7 +70,11 @@ def _imported(invoice: Invoice, zone: ZoneInfo) -> Step:
 def _taking(integration: Integration | None, membership: Membership) -> Step:
     """Connected, signed in, not paused."""
     question = QUESTIONS["taking"]
-    if integration is None:
+    detail = {}
+    if integration is None and Integration.active(membership.company).exists():
+        code, label = "which_file", "Choose the file"
+        detail = {"project": "its project"}
+    elif integration is None:
         code, label = "not_connected", "Connect QuickBooks"
     elif integration.state == Integration.State.NEEDS_RECONNECT:
         code, label = "reconnect", "Reconnect"
@@ -78,8 +82,8 @@ def _taking(integration: Integration | None, membership: Membership) -> Step:
         code, label = "paused", "Open settings"
     else:
         return Step("taking", question, Answer.YES, f"{integration} is connected and not paused.")
-    action = doors.of_settings(label, "accounting:integrations", membership)
-    return Step("taking", question, Answer.NO, sentence(code, {}), action)
+    action = doors.of_settings(label, problem(code).action, membership)
+    return Step("taking", question, Answer.NO, sentence(code, detail), action)
 
 
 def _accounts(integration: Integration | None, membership: Membership) -> Step:

@@ -303,6 +303,8 @@ def _ask_quickbooks(invoice: Invoice | None) -> tuple[InBooks | None, str]:
         with http.within(QUICKBOOKS_SECONDS):
             return backend_for(integration).read(bill), ""
     except NotSent as exc:
+        if exc.problem == bill.WAITS_FOR_PC:
+            return None, f"inBuild asks QuickBooks Desktop when the Web Connector calls next. {known}"
         why = "QuickBooks asked inBuild to slow down." if exc.problem == "busy" else "QuickBooks cannot be reached."
         return None, f"{why} {known}"
     except NeedsReconnect:

@@ -80,8 +80,6 @@ def of_bill(bill: Bill, membership: Membership) -> Action | None:
 
 def of_problem(bill: Bill, code: str, membership: Membership) -> Action | None:
     found = problem(code)
-    if found.action == "source":
-        return in_procore(bill.invoice.source_url, found.button)
     if found.action in (DUPLICATE, MAPPING):
         url, refusal = presenting.action_url(bill, found.action), "" if membership.can_work else access.WORKERS_ONLY
         return Action(found.button.format_map(Words(bill.problem_detail)), url, refusal=refusal)
@@ -91,7 +89,7 @@ def of_problem(bill: Bill, code: str, membership: Membership) -> Action | None:
 
 
 def _act(bill: Bill, label: str, action: str, membership: Membership) -> Action:
-    url = reverse("accounting:act", kwargs={"public_id": bill.invoice.public_id, "action": action})
+    url = presenting.action_url(bill, action)
     return Action(label, url, is_post=True, refusal="" if membership.can_work else access.WORKERS_ONLY)
 
 

@@ -28,7 +28,8 @@ State = BillFile.State
 
 def expect(bill: Bill) -> None:
     """The bill is in the books: its invoice's files follow. A bill that a person linked keeps the files it has."""
-    if bill.state == Bill.State.SYNCED and not bill.is_by_hand:
+    is_possible = bill.integration is not None and bill.integration.takes_files
+    if bill.state == Bill.State.SYNCED and not bill.is_by_hand and is_possible:
         _expect([(bill.pk, one) for one in bill.invoice.attachments.values_list("pk", flat=True)], bill.company_id)
 
 
@@ -41,6 +42,8 @@ def file_came(invoice: Invoice) -> None:
 
 def expect_for(integration: Integration) -> None:
     """Files that came after their bill was in the books."""
+    if not integration.takes_files:
+        return
     known = BillFile.objects.filter(bill=OuterRef("invoice__bill"), attachment=OuterRef("pk"))
     late = Attachment.objects.filter(
         invoice__bill__integration=integration, invoice__bill__state=Bill.State.SYNCED, invoice__bill__is_by_hand=False

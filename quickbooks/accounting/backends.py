@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from accounting.books import Attached, BillShown, Paper, PaymentShown, Reading
+from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from invoices.models import Vendor
 
@@ -86,6 +87,10 @@ class Absent:
 Outcome = Done | Refused | Unknown
 
 
+# The problem of a row that goes on in the next call of a PC's Web Connector, and nowhere else.
+WAITS_FOR_PC = Bill.WAITS_FOR_PC
+
+
 class NotSent(Exception):
     """Nothing was done over there, certainly; try again after `wait`. Not an attempt."""
 
@@ -96,18 +101,33 @@ class NotSent(Exception):
         self.words = words
 
 
+def not_now(refusal: NotSent) -> str:
+    """For a person who wanted an answer of the books at once."""
+    if refusal.problem == WAITS_FOR_PC:
+        return (
+            "QuickBooks Desktop cannot be asked at once. Nothing was changed. inBuild asks it when the Web Connector "
+            "calls next; press the same button again right after that call."
+        )
+    return "QuickBooks cannot be asked just now. Nothing was changed; try again in a minute."
+
+
 class NeedsReconnect(Exception):
     """The books no longer accept our sign-in. One state of the integration, not an error of each bill."""
 
 
 class Backend(Protocol):
-    """One QuickBooks. Online sends when asked; Desktop waits until its Web Connector fetches."""
+    """One QuickBooks. Online is called; Desktop is only told things, and tells them, when its Web Connector calls:
+    whatever it cannot answer before then raises NotSent with the problem WAITS_FOR_PC.
+    """
 
     def wait(self, integration: Integration) -> timedelta:
         """How long until the next call may leave: what a worker asks before it takes a row."""
 
-    def document(self, bill: Bill) -> bytes:
-        """The bytes for a bill: the same rows give the same bytes. No outside call."""
+    def document(self, bill: Bill, found: Resolved | None = None) -> bytes:
+        """The bytes for a bill: the same rows give the same bytes. No outside call.
+
+        `found` is what it names in the books, where that was looked up already.
+        """
 
     def prepare(self, bill: Bill) -> Refused | None:
         """Find, or where the company allows it create, the vendor of a bill that is not mapped yet.
@@ -115,8 +135,8 @@ class Backend(Protocol):
         Makes no call when everything is known. Raises NotSent and NeedsReconnect.
         """
 
-    def deliver(self, bill: Bill) -> Outcome | None:
-        """Send a ready bill, or a frozen one once more; None where the other side will fetch it.
+    def deliver(self, bill: Bill, found: Resolved | None = None) -> Outcome | None:
+        """Send a ready bill, or a frozen one once more; None where it left and the answer comes by itself.
 
         Raises NotSent and NeedsReconnect, both only when nothing was made.
         """
@@ -130,8 +150,8 @@ class Backend(Protocol):
     def closed_until(self, integration: Integration) -> Date | None:
         """The last day of the closed period, as the books say now. Raises NotSent and NeedsReconnect."""
 
-    def change(self, change: BillChange, there: InBooks) -> Outcome:
-        """Update or delete a posted bill: freeze and send, or send what is frozen once more.
+    def change(self, change: BillChange, there: InBooks) -> Outcome | None:
+        """Update or delete a posted bill: freeze and send, or send what is frozen once more; None as in `deliver`.
 
         Raises NotSent and NeedsReconnect, both only when nothing was changed.
         """

@@ -41,6 +41,8 @@ def make_sure(bill: Bill, kind: BillChange.Kind) -> None:
         there = backend.read(bill)
         hold = _obstacle(kind, bill, there, backend.closed_until(integration))
     except NotSent as exc:
+        if exc.problem == Bill.WAITS_FOR_PC:
+            return  # asked right before the bytes leave
         raise CannotChange("QuickBooks cannot be asked just now. Nothing was changed; try again in a minute.") from exc
     except NeedsReconnect as exc:
         integration.needs_reconnect()
@@ -107,7 +109,7 @@ def _ask(bill: Bill, kind: BillChange.Kind, user: User) -> BillChange:
 def work(change: BillChange) -> None:
     """Take one change as far as it goes now. Raises Moved."""
     if change.state == State.SENDING:
-        _doubt(change, "the worker stopped")
+        doubt(change, "the worker stopped")
         return
     integration = change.bill.integration
     if integration is None or not integration.can_post:
@@ -144,7 +146,7 @@ def _begin(change: BillChange, backend: Backend, integration: Integration, there
     elif there is None:
         settle(change, Done(bill.external_id or "", bill.invoice.amount_due * 0), words="It was no longer there")
     else:
-        settle(change, backend.change(change, there))
+        _send(change, backend, there)
 
 
 def _judge(change: BillChange, backend: Backend, there: InBooks | None) -> None:
@@ -165,10 +167,16 @@ def _judge(change: BillChange, backend: Backend, there: InBooks | None) -> None:
     elif there.sync_token == change.sync_token:
         words = "Not taken in by QuickBooks; sent again with the same key"
         change.move(State.SENDING, words, **_leaving())
-        settle(change, backend.change(change, there))
+        _send(change, backend, there)
     else:
         # These bytes name a version that is gone, so they cannot be taken in any more.
         _refuse(change, "changed_in_books", {})
+
+
+def _send(change: BillChange, backend: Backend, there: InBooks) -> None:
+    outcome = backend.change(change, there)
+    if outcome is not None:
+        settle(change, outcome)
 
 
 def _obstacle(kind: str, bill: Bill, there: InBooks | None, closed_until: date | None) -> Hold | None:
@@ -221,7 +229,7 @@ def settle(change: BillChange, outcome: Outcome, *, words: str = "") -> None:
             _refuse(change, outcome.problem, detail | outcome.detail)
         else:
             _attempt(change, BillAttempt.Outcome.UNKNOWN, outcome.words, outcome.trace_id)
-            _doubt(change, outcome.words)
+            doubt(change, outcome.words)
 
 
 def _done(change: BillChange, done: Done) -> None:
@@ -255,7 +263,7 @@ def _refuse(change: BillChange, problem: str, detail: dict[str, Any]) -> None:
     change.move(State.REFUSED, sentence(problem, detail), problem=problem, problem_detail=detail)
 
 
-def _doubt(change: BillChange, words: str) -> None:
+def doubt(change: BillChange, words: str) -> None:
     """The bytes may have been taken in: no look before Intuit's own time limit, and nothing is sent before a look."""
     quarantine = timedelta(seconds=settings.QBO_QUARANTINE_SECONDS)
     said = f"QuickBooks did not confirm ({words})"
@@ -270,11 +278,16 @@ def _not_sent(change: BillChange, problem: str, wait: timedelta, *, is_doubtful:
         change.wait(Now() + wait, problem)
 
 
+def refused_for_now(change: BillChange, problem: str, *, wait: timedelta) -> None:
+    """The books said no, definitely, and may say yes in a while: it is built anew then."""
+    change.move(State.READY, sentence(problem, {}), problem=problem, next_at=Now() + wait)
+
+
 def park(change: BillChange, reference: str) -> None:
     """Our own bug stopped the work: a change that may have left is looked up, any other is refused with the reason."""
     change.refresh_from_db()
     if change.state == State.SENDING:
-        _doubt(change, f"reference {reference}")
+        doubt(change, f"reference {reference}")
     elif change.state == State.READY:
         _refuse(change, "bug", {"reference": reference})
     else:

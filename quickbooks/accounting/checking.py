@@ -23,7 +23,8 @@ def check(bill: Bill) -> None:
     try:
         found = backend_for(integration).look_up(bill)
     except NotSent as exc:
-        bill.wait(until=Now() + max(exc.wait, backoff(bill.failures)), problem="no_answer", detail=bill.problem_detail)
+        problem = exc.problem if exc.problem == Bill.WAITS_FOR_PC else "no_answer"
+        bill.wait(until=Now() + max(exc.wait, backoff(bill.failures)), problem=problem, detail=bill.problem_detail)
         return
     except NeedsReconnect:
         integration.needs_reconnect()
@@ -33,7 +34,9 @@ def check(bill: Bill) -> None:
         bill.wait(until=Now() + backoff(bill.failures), problem="no_answer", detail=bill.problem_detail)
     elif not isinstance(found, Absent):
         posting.settle(bill, found)
-    elif restoring.settled(bill, integration, number=posting.bill_number(bill.invoice.number)):
+    elif restoring.settled(
+        bill, integration, number=posting.bill_number(bill.invoice.number, integration.bill_number_length)
+    ):
         return
     elif problem := bill.problem_detail.get("if_absent"):
         words = bill.problem_detail.get("words", "")

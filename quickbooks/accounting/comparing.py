@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounting.backends import Absent, NeedsReconnect, NotSent, backend_for
+from accounting.backends import Absent, NeedsReconnect, NotSent, backend_for, not_now
 from accounting.bells import POST_DUE
 from accounting.models import Bill, BillChange, BookedBill, Integration, Moved
 from companies import auditing
@@ -228,7 +228,7 @@ def send_again(bill: Bill, *, user: User) -> None:
         there = backend.read(bill)
         found = there or (backend.look_up(bill) if bill.payload is not None else Absent())
     except NotSent as exc:
-        raise NotNow("QuickBooks cannot be asked just now. Nothing was changed; try again in a minute.") from exc
+        raise NotNow(not_now(exc)) from exc
     except NeedsReconnect as exc:
         integration.needs_reconnect()
         raise NotNow("QuickBooks no longer accepts inBuild's connection. Reconnect it first.") from exc

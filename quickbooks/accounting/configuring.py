@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from accounting import lists, posting
+from accounting import lists, posting, waking
 from accounting.bells import FOLLOW_DUE
 from accounting.models import Bill, Integration, Moved
 from companies import auditing
@@ -25,12 +25,12 @@ def connect(company: Company, *, kind: str, external_id: str, account_name: str,
 
     Raises AlreadyConnected when the books belong to another company of ours, or another QuickBooks is active here.
     """
-    other = Integration.active(company).exclude(kind=kind, external_id=external_id).first()
-    if other:
-        raise AlreadyConnected(f"Disconnect {other} first: bills go to one QuickBooks at a time.")
     before = Integration.objects.filter(company=company, connected_at__isnull=False).order_by("-connected_at").first()
     try:
         with transaction.atomic():
+            Company.objects.select_for_update().get(pk=company.pk)  # one after the other, so that each sees the other
+            if refusal := why_not(company, kind, external_id):
+                raise AlreadyConnected(refusal)
             row, _ = Integration.objects.update_or_create(
                 company=company,
                 kind=kind,
@@ -43,7 +43,9 @@ def connect(company: Company, *, kind: str, external_id: str, account_name: str,
                     "next_at": Now(),
                 },
             )
-            if before is not None and before.pk != row.pk and waiting(company).exists():
+            # A further company file beside others takes only the bills of projects that somebody gave it.
+            is_alone = not Integration.active(company).exclude(pk=row.pk).exists()
+            if is_alone and before is not None and before.pk != row.pk and waiting(company).exists():
                 row.confirm_switch = True
                 row.save(update_fields=["confirm_switch"])
             auditing.record(company, "integration.connected", row, f"Connected {account_name}", user=user)
@@ -52,6 +54,18 @@ def connect(company: Company, *, kind: str, external_id: str, account_name: str,
     row.refresh_from_db()
     ring(FOLLOW_DUE, row.company_id)
     return row
+
+
+def why_not(company: Company, kind: str, external_id: str = "") -> str:
+    """Why another QuickBooks cannot be connected now; empty when it can.
+
+    A company may keep several company files of Desktop, each for its projects; of Online it has one.
+    """
+    others = Integration.active(company).exclude(kind=kind, external_id=external_id)
+    if kind == Integration.Kind.QBD:
+        others = others.exclude(kind=kind)
+    other = others.order_by("id").first()
+    return f"Disconnect {other} first: bills go to one QuickBooks at a time." if other else ""
 
 
 UNSENT = (Bill.State.READY, Bill.State.NEEDS_MAPPING, Bill.State.ON_HOLD, Bill.State.FAILED)
@@ -67,7 +81,7 @@ def send_waiting(integration: Integration, *, user: User) -> int:
     """An admin says that the bills which waited for other books shall go to these. Returns how many."""
     count = waiting(integration.company_id).count()
     if _confirmed(integration, user, f"{count} waiting bills shall go to {integration}"):
-        posting.wake(integration.company_id, "other_books")
+        waking.wake(integration.company_id, "other_books")
     return count
 
 
@@ -148,7 +162,7 @@ def save(integration: Integration, *, user: User, wizard_goes_to: str | None = N
                 before=before,
                 after=after,
             )
-        return posting.wake_all_unmapped(integration.company_id) if wizard_goes_to is None else 0
+        return waking.wake_all_unmapped(integration.company_id) if wizard_goes_to is None else 0
 
 
 def finish_setup(integration: Integration, *, user: User) -> int:
@@ -158,15 +172,12 @@ def finish_setup(integration: Integration, *, user: User) -> int:
         if not rows.update(set_up_at=Now(), setup_step=""):
             return 0
         auditing.record(integration.company_id, "integration.set_up", integration, "Setup finished", user=user)
-        return posting.wake_all_unmapped(integration.company_id)
+        return waking.wake_all_unmapped(integration.company_id)
 
 
 def pause(integration: Integration, *, user: User) -> None:
     """No bill is sent until somebody resumes; nothing is lost. A second press changes nothing."""
-    with transaction.atomic():
-        if Integration.objects.filter(pk=integration.pk, paused=False).update(paused=True):
-            sentence = "Paused QuickBooks Sync"
-            auditing.record(integration.company_id, "integration.paused", integration, sentence, user=user)
+    integration.pause("Paused QuickBooks Sync", user=user)
 
 
 def resume(integration: Integration, *, user: User) -> int:
@@ -176,7 +187,7 @@ def resume(integration: Integration, *, user: User) -> int:
             return 0
         sentence = "Resumed QuickBooks Sync"
         auditing.record(integration.company_id, "integration.resumed", integration, sentence, user=user)
-        return posting.wake(integration.company_id, "paused")
+        return waking.wake(integration.company_id, "paused")
 
 
 def disconnect(integration: Integration, *, user: User) -> None:
@@ -186,3 +197,4 @@ def disconnect(integration: Integration, *, user: User) -> None:
         if rows.update(state=Integration.State.DISCONNECTED, next_at=None, ends_at=None):
             sentence = f"Disconnected {integration}"
             auditing.record(integration.company_id, "integration.disconnected", integration, sentence, user=user)
+            waking.wake(integration.company_id, Bill.WAITS_FOR_PC)

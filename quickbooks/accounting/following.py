@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest, Least, Now
 from django.utils import timezone
 
 from accounting import attaching, comparing, lists, mapping, preflight
-from accounting.backends import Backend, NeedsReconnect, NotSent, backend_for
+from accounting.backends import Backend, NeedsReconnect, NotSent, backend_for, not_now
 from accounting.bells import FOLLOW_DUE
 from accounting.books import WINDOW, BillShown, PaymentShown, Reading
 from accounting.models import Bill, BookedBill, Integration
@@ -39,6 +39,11 @@ def soon(integrations: QuerySet[Integration]) -> None:
         ring(FOLLOW_DUE, company_id)
 
 
+def at_next_call(integration: Integration) -> None:
+    """Read everything anew in the next session of a company file's Web Connector, the lists and settings too."""
+    Integration.objects.filter(pk=integration.pk).update(lists_read_at=None, preflight_at=None)
+
+
 def follow(integration: Integration) -> None:
     """One look at the books, and the whole comparison once a day. Called with the row leased."""
     if integration.state != Integration.State.CONNECTED:
@@ -49,6 +54,9 @@ def follow(integration: Integration) -> None:
         read(integration, backend, whole=_is_a_day_old(integration.compared_at))
         _daily(integration)
     except NotSent as exc:
+        if exc.problem == Bill.WAITS_FOR_PC:
+            mine(integration).update(lease_until=None, followed_at=Now())  # it goes on when the PC has answered
+            return
         wait = max(exc.wait, backoff(integration.failures))
         mine(integration).update(
             next_at=Now() + wait, lease_until=None, failures=Least(F("failures") + 1, 1000), followed_at=Now()
@@ -172,7 +180,7 @@ def check_again(bill: Bill) -> None:
     try:
         look_at(integration, backend_for(integration), sorted(keys))
     except NotSent as exc:
-        raise comparing.NotNow("QuickBooks cannot be asked just now. Try again in a minute.") from exc
+        raise comparing.NotNow(not_now(exc)) from exc
     except NeedsReconnect as exc:
         integration.needs_reconnect()
         raise comparing.NotNow("QuickBooks no longer accepts inBuild's connection. Reconnect it first.") from exc

@@ -7,7 +7,7 @@ from typing import Any, cast
 from django import forms
 
 from accounting import setup
-from accounting.models import Integration
+from accounting.models import Integration, ListEntry
 
 LABELS = {
     "ap_account": "Accounts payable account",
@@ -56,11 +56,22 @@ class SettingForm(forms.ModelForm):  # type: ignore[type-arg]
             if name in RADIOS and isinstance(field, forms.TypedChoiceField):
                 field.widget = forms.RadioSelect(choices=field.widget.choices)
             if name.startswith("retainage_"):
-                self._suggest(name)
+                self._suggest(name, setup.suggested_retainage(self.instance))
+            if name == "ap_account":
+                self._suggest(name, setup.only_payable(self.instance))
+        self._fit_to_desktop()
 
-    def _suggest(self, name: str) -> None:
+    def _fit_to_desktop(self) -> None:
+        """QuickBooks Desktop has jobs where Online has projects, and an Item List."""
+        if self.instance.kind != Integration.Kind.QBD:
+            return
+        if "project_use" in self.fields:
+            self.fields["project_use"].label = "Customers and jobs"
+        if "line_mode" in self.fields:
+            cast(forms.ChoiceField, self.fields["line_mode"]).choices = setup.line_modes(self.instance)
+
+    def _suggest(self, name: str, found: ListEntry | None) -> None:
         """Preselected and said so; nothing is stored before a person saves it."""
-        found = setup.suggested_retainage(self.instance)
         if found is not None and getattr(self.instance, name) is None:
             self.initial[name] = found.pk
             self.fields[name].help_text = f"Suggested: {found.name}. Nothing is stored until you save."

@@ -10,7 +10,7 @@ from accounting import mapping
 from accounting.mapping import Missing, Resolved
 from accounting.models import Bill, BookedBill, Integration
 from invoices import amounts, recording
-from invoices.models import Invoice, number_key
+from invoices.models import Invoice, InvoiceLine, number_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,15 @@ class Hold:
 def find(bill: Bill, integration: Integration) -> Hold | Resolved:
     """The first reason to stop, in the order an accountant would ask; else what the bill names in the books."""
     invoice = bill.invoice
+    lines = mapping.lines_of(invoice)
     return (
         _source(invoice)
-        or _sums(invoice)
+        or _sums(invoice, lines)
         or _total(bill)
         or _currency(bill, integration)
         or _duplicate_here(bill)
         or _closed(bill, integration)
-        or _resolved(bill, integration)
+        or _resolved(bill, integration, lines)
     )
 
 
@@ -43,11 +44,12 @@ def against_update(bill: Bill, integration: Integration, *, with_mapping: bool =
     It may share its number with another only if it did so before. Mappings are asked for once vendors were looked up.
     """
     invoice = bill.invoice
-    hold = _sums(invoice) or _total(bill) or _currency(bill, integration)
+    lines = mapping.lines_of(invoice)
+    hold = _sums(invoice, lines) or _total(bill) or _currency(bill, integration)
     if hold is None and invoice.number != bill.external_number:
         hold = _duplicate_here(bill)
     if hold is None and with_mapping:
-        found = _resolved(bill, integration)
+        found = _resolved(bill, integration, lines)
         hold = found if isinstance(found, Hold) else None
     return hold
 
@@ -62,12 +64,14 @@ def _source(invoice: Invoice) -> Hold | None:
     return None
 
 
-def _sums(invoice: Invoice) -> Hold | None:
+def _sums(invoice: Invoice, lines: list[InvoiceLine]) -> Hold | None:
     if invoice.mismatch:
         return Hold("amounts", {"mismatch": invoice.mismatch})
-    lines = invoice.lines.values_list("gross", "retainage")
     wrong = amounts.first_mismatch(
-        gross=invoice.gross, retainage=invoice.retainage, amount_due=invoice.amount_due, lines=lines
+        gross=invoice.gross,
+        retainage=invoice.retainage,
+        amount_due=invoice.amount_due,
+        lines=[(line.gross, line.retainage) for line in lines],
     )
     return Hold("amounts", {"mismatch": wrong.sentence}) if wrong else None
 
@@ -120,10 +124,10 @@ def _closed(bill: Bill, integration: Integration) -> Hold | None:
     return Hold("period_closed", detail)
 
 
-def _resolved(bill: Bill, integration: Integration) -> Hold | Resolved:
+def _resolved(bill: Bill, integration: Integration, lines: list[InvoiceLine]) -> Hold | Resolved:
     if not integration.is_configured:
         return Hold("setup", is_mapping=True)
-    found = mapping.resolve(bill, integration)
+    found = mapping.resolve(bill, integration, lines)
     if isinstance(found, Resolved):
         return _vendor_currency(bill, integration, found) or _duplicate_in_books(bill, integration, found) or found
     if [one.key for one in found] == ["retainage"]:

@@ -1,15 +1,14 @@
-"""A person finds the bill of an invoice in the books: linked to it, and unlinked again."""
+"""A person finds the bill of an invoice in the books and links it. The way back is in `unlinking`."""
 
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from accounting import comparing, holds, restoring
+from accounting import comparing, holds, restoring, routing
 from accounting.backends import InBooks, backend_for
-from accounting.models import Bill, BillChange, BookedBill, Integration, Mapping, MissingMapping
+from accounting.models import Bill, BookedBill, Integration, Mapping, MissingMapping
 from accounting.posting import IN_DOUBT
-from accounting.problems import sentence
 from accounting.suggesting import normalised
 from companies.models import User
 
@@ -38,7 +37,7 @@ def candidates(bill: Bill, number: str) -> list[InBooks]:
     return sorted(found, key=lambda one: not is_of_vendor(bill, integration, one))
 
 
-def is_of_vendor(bill: Bill, integration: Integration, found: InBooks) -> bool:
+def is_of_vendor(bill: Bill, integration: Integration, found: InBooks | BookedBill) -> bool:
     """By the mapping; where there is none, by the name."""
     vendor = bill.invoice.vendor
     mapped = Mapping.objects.filter(integration=integration, vendor=vendor).select_related("entry").first()
@@ -79,19 +78,9 @@ def link(bill: Bill, external_id: str, *, user: User) -> None:
     _link(bill, integration, found[0], user=user)
 
 
-def unlink(bill: Bill, *, user: User) -> None:
-    """Take a link by hand back; the bill in the books stays as it is. Raises CannotLink and Moved."""
-    if bill.state != Bill.State.SYNCED or not bill.is_by_hand:
-        raise CannotLink("Only a bill that was linked by hand can be unlinked.")
-    if BillChange.is_pending_for(bill):
-        raise CannotLink("The bill is just being changed in QuickBooks. Wait until that is done.")
-    detail = {"number": bill.external_number or bill.external_id, "external_id": bill.external_id}
-    bill.leave_books(Bill.State.ON_HOLD, sentence("unlinked", detail), user=user, problem="unlinked", detail=detail)
-
-
 def known_in_books(bill: Bill) -> BookedBill | None:
     """The bill of the books that this one may be a copy of, as they last showed it. Asks nobody."""
-    integration = bill.integration or Integration.active(bill.company_id).order_by("id").first()
+    integration = bill.integration or routing.books_of(bill.invoice)
     if integration is None:
         return None
     rows = BookedBill.objects.filter(integration=integration, kind=bill.kind, is_deleted=False)
@@ -111,10 +100,12 @@ def _check(bill: Bill) -> None:
 
 
 def _integration(bill: Bill) -> Integration:
-    integration = Integration.active(bill.company_id).order_by("id").first()
-    if integration is None:
-        raise CannotLink("No QuickBooks is connected.")
-    return integration
+    integration = routing.books_of(bill.invoice)
+    if integration is not None:
+        return integration
+    if Integration.active(bill.company_id).exists():
+        raise CannotLink("Choose first which company file takes the bills of this project.")
+    raise CannotLink("No QuickBooks is connected.")
 
 
 def _link(bill: Bill, integration: Integration, found: InBooks, *, user: User) -> None:

@@ -79,7 +79,8 @@ def tabs(integration: Integration) -> list[Tab]:
     theirs = "item" if integration.by_items else "account"
     found = [Tab("vendors", "Vendors", "Vendor", "vendor", Kind.VENDOR, "vendor:")]
     if integration.project_use != Integration.Use.NONE:
-        found.append(Tab("projects", "Projects", "Project", "customer or project", Kind.CUSTOMER, "customer:"))
+        customer = "customer or job" if integration.kind == Integration.Kind.QBD else "customer or project"
+        found.append(Tab("projects", "Projects", "Project", customer, Kind.CUSTOMER, "customer:"))
     if integration.classes != Integration.Use.NONE:
         found.append(Tab("classes", "Classes", "Project", "class", Kind.CLASS, "class:"))
     if integration.codes_by == Integration.CodesBy.COST_TYPE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from accounting.models import Bill, Integration, ListEntry, Mapping, MissingMapp
 from companies import auditing
 from companies.models import User
 from inbuild.queue import ring
-from invoices.models import CostCode, InvoiceLine, Project, Vendor
+from invoices.models import CostCode, Invoice, InvoiceLine, Project, Vendor
 
 Kind = ListEntry.Kind
 Ours = Vendor | Project | CostCode | str
@@ -43,17 +43,24 @@ class Resolved:
     released: Decimal
 
 
-def resolve(bill: Bill, integration: Integration) -> Resolved | list[Missing]:
+def lines_of(invoice: Invoice) -> list[InvoiceLine]:
+    """In their order, each with its cost code."""
+    return list(invoice.lines.select_related("cost_code").order_by("position"))
+
+
+def resolve(bill: Bill, integration: Integration, lines: list[InvoiceLine] | None = None) -> Resolved | list[Missing]:
     """What the bill names in the books, or everything that is missing for it, all at once."""
     missing: list[Missing] = []
     invoice = bill.invoice
-    vendor = vendor_entry(integration, invoice.vendor)
+    lines = lines_of(invoice) if lines is None else lines
+    coded = [_code_of(line, integration) for line in lines]
+    known = _known(integration, [one for one in (invoice.vendor, invoice.project, *coded) if one])
+    vendor = _vendor_entry(integration, invoice.vendor, known.get(f"vendor:{invoice.vendor_id}"))
     if vendor is None:
         missing.append(Missing(f"vendor:{invoice.vendor_id}", invoice.vendor.name))
-    customer = _of_project(integration, invoice.project, Kind.CUSTOMER, integration.project_use, missing)
-    klass = _of_project(integration, invoice.project, Kind.CLASS, integration.classes, missing)
-    lines = list(invoice.lines.select_related("cost_code").order_by("position"))
-    targets = _targets(lines, integration, missing)
+    customer = _of_project(known, invoice.project, Kind.CUSTOMER, integration.project_use, missing)
+    klass = _of_project(known, invoice.project, Kind.CLASS, integration.classes, missing)
+    targets = _targets(known, lines, integration, missing)
     held = sum((line.retainage for line in lines if line.retainage < 0), Decimal(0))
     released = sum((line.retainage for line in lines if line.retainage > 0), Decimal(0))
     if (held or released) and not _usable(integration.retainage_target):
@@ -66,6 +73,10 @@ def resolve(bill: Bill, integration: Integration) -> Resolved | list[Missing]:
 def vendor_entry(integration: Integration, vendor: Vendor) -> ListEntry | None:
     """The mapped vendor; else the one active vendor of the books that carries exactly this name, which is then kept."""
     found = Mapping.objects.filter(integration=integration, vendor=vendor).select_related("entry").first()
+    return _vendor_entry(integration, vendor, found)
+
+
+def _vendor_entry(integration: Integration, vendor: Vendor, found: Mapping | None) -> ListEntry | None:
     if found is not None:
         return found.entry if found.entry.active else None
     same = ListEntry.objects.filter(integration=integration, kind=Kind.VENDOR, active=True, name__iexact=vendor.name)
@@ -171,7 +182,7 @@ def hold_still(integration: Integration) -> None:
     Integration.objects.select_for_update(no_key=True).get(pk=integration.pk)
 
 
-def _known(integration: Integration, ours: list[Ours]) -> dict[str, Mapping]:
+def _known(integration: Integration, ours: Sequence[Ours]) -> dict[str, Mapping]:
     """The mappings of these, by key; one query."""
     by_column: dict[str, list[Any]] = {}
     for one in ours:
@@ -252,7 +263,7 @@ def note_missing(bill: Bill, missing: Iterable[Missing]) -> None:
 
 
 def _of_project(
-    integration: Integration, project: Project | None, kind: str, use: str, missing: list[Missing]
+    known: dict[str, Mapping], project: Project | None, kind: str, use: str, missing: list[Missing]
 ) -> ListEntry | None:
     if use == Integration.Use.NONE:
         return None
@@ -261,8 +272,7 @@ def _of_project(
         if is_required:
             missing.append(Missing(f"{kind}:none", "Invoices without a project"))
         return None
-    rows = Mapping.objects.filter(integration=integration, project=project, kind=kind).select_related("entry")
-    mapped = rows.first()
+    mapped = known.get(key_of(project, kind))
     if mapped and mapped.entry.active:
         return mapped.entry
     # One that was mapped to something inactive would lose its job costs without a word.
@@ -271,22 +281,22 @@ def _of_project(
     return None
 
 
+def _code_of(line: InvoiceLine, integration: Integration) -> CostCode | str | None:
+    if integration.codes_by == Integration.CodesBy.COST_TYPE:
+        return line.cost_type or None
+    return line.cost_code
+
+
 def _targets(
-    lines: list[InvoiceLine], integration: Integration, missing: list[Missing]
+    known: dict[str, Mapping], lines: list[InvoiceLine], integration: Integration, missing: list[Missing]
 ) -> tuple[tuple[InvoiceLine, ListEntry], ...]:
     """Each line with an amount of its own and what it is posted to; lines of retainage alone need none."""
     kind = integration.target_kind
-    rows = Mapping.objects.filter(integration=integration, kind=kind).filter(
-        Q(cost_code__in=[line.cost_code_id for line in lines if line.cost_code_id])
-        | Q(cost_type__in=[line.cost_type for line in lines if line.cost_type])
-    )
-    by_type = integration.codes_by == Integration.CodesBy.COST_TYPE
-    known = {row.cost_type or row.cost_code_id: row.entry for row in rows.select_related("entry")}
     found = []
     for line in (line for line in lines if line.gross):
-        ours: Ours | None = (line.cost_type or None) if by_type else line.cost_code
-        mapped = known.get(ours if isinstance(ours, str) else ours.pk) if ours else None
-        target = mapped or integration.default_target
+        ours = _code_of(line, integration)
+        mapped = known.get(key_of(ours, kind)) if ours else None
+        target = mapped.entry if mapped else integration.default_target
         if target is not None and _usable(target):
             found.append((line, target))
         elif ours:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounting import attaching, holds, mapping, restoring
 from accounting.backends import Done, NeedsReconnect, NotSent, Outcome, Refused, backend_for
 from accounting.bells import POST_DUE
-from accounting.models import Bill, BillAttempt, Integration, Moved
+from accounting.mapping import Resolved
+from accounting.models import Bill, BillAttempt, Integration, Moved, ProjectBooks
 from accounting.problems import sentence
 from companies import auditing
 from companies.models import User
@@ -30,8 +30,8 @@ log = structlog.get_logger("accounting.posting")
 JOB = "post"
 SAFETY_NET = timedelta(minutes=5)
 # Stopped for a person while nobody knows whether our bill is in the books: only a look may lead on.
-IN_DOUBT = frozenset({"in_quickbooks_already"})
-BILL_NUMBER_LENGTH = 21  # Intuit: Bill.DocNumber, at most 21 characters.
+IN_DOUBT = frozenset({"in_quickbooks_already", "unlinked_own"})
+NUMBER_LENGTH = 21  # Intuit: Bill.DocNumber, at most 21 characters.
 
 
 def release(invoice: Invoice, *, user: User | None = None) -> Bill:
@@ -61,11 +61,11 @@ def post(bill: Bill) -> None:
     integration = _route(bill)
     if integration is None or not _prepared(bill, integration):
         return
-    if restoring.settled(bill, integration, number=bill_number(bill.invoice.number)):
+    if restoring.settled(bill, integration, number=bill_number(bill.invoice.number, integration.bill_number_length)):
         return
-    if not bill_fits(bill, integration):
-        return
-    deliver(bill, integration)
+    found = fitting(bill, integration)
+    if found is not None:
+        deliver(bill, integration, found)
 
 
 def _prepared(bill: Bill, integration: Integration) -> bool:
@@ -87,9 +87,10 @@ def _prepared(bill: Bill, integration: Integration) -> bool:
 
 def _route(bill: Bill) -> Integration | None:
     """The integration that takes bills now; else the bill waits with the reason on it."""
-    integration = Integration.active(bill.company_id).order_by("id").first()
+    active = list(Integration.active(bill.company_id).select_related(*Integration.POSTED_TO).order_by("id"))
+    integration = ProjectBooks.of(bill.invoice, active) if len(active) > 1 else next(iter(active), None)
     if integration is None:
-        problem = "not_connected"
+        problem = "which_file" if active else "not_connected"
     elif integration.state == Integration.State.NEEDS_RECONNECT:
         problem = "reconnect"
     elif integration.paused:
@@ -99,17 +100,18 @@ def _route(bill: Bill) -> Integration | None:
     else:
         if bill.integration_id != integration.pk:
             mine(bill).update(integration=integration)
-            bill.integration = integration
+        bill.integration = integration
         return integration
-    bill.wait(until=Now() + SAFETY_NET, problem=problem, detail={"account": str(integration or "")})
+    detail = {"account": str(integration or ""), "project": str(bill.invoice.project or "")}
+    bill.wait(until=Now() + SAFETY_NET, problem=problem, detail=detail)
     return None
 
 
-def bill_fits(bill: Bill, integration: Integration) -> bool:
-    """Put the bill on hold, or back to mapping, if anything speaks against sending it."""
+def fitting(bill: Bill, integration: Integration) -> Resolved | None:
+    """What the bill names in the books; if anything speaks against sending it, it is put on hold or back to mapping."""
     hold = holds.find(bill, integration)
     if not isinstance(hold, holds.Hold):
-        return True
+        return hold
     to = Bill.State.NEEDS_MAPPING if hold.is_mapping else Bill.State.ON_HOLD
     words = sentence(hold.problem, hold.detail)
     with transaction.atomic():
@@ -120,20 +122,21 @@ def bill_fits(bill: Bill, integration: Integration) -> bool:
             again = holds.find(bill, integration)
             if not isinstance(again, holds.Hold) or again.missing != hold.missing:
                 bill.wait(until=Now())
-                return False
+                return None
         bill.move(to, words, job=JOB, problem=hold.problem, detail=hold.detail)
         mapping.note_missing(bill, hold.missing)
-    return False
+    return None
 
 
-def deliver(bill: Bill, integration: Integration) -> None:
-    """Hand a ready bill, or a frozen one once more, to its QuickBooks and write down how that ended."""
+def deliver(bill: Bill, integration: Integration, found: Resolved | None = None) -> None:
+    """Hand a ready bill with what it names, or a frozen one once more, to its QuickBooks; write down how that ended."""
     # A bill that was in doubt before stays so when this sending did not leave: only a look may free it.
     back_to = Bill.State.CHECKING if bill.state == Bill.State.SENDING else Bill.State.READY
     try:
-        outcome = backend_for(integration).deliver(bill)
+        outcome = backend_for(integration).deliver(bill, found)
     except NotSent as exc:
-        record_attempt(bill, BillAttempt.Outcome.NOT_SENT, str(exc))
+        if exc.problem != Bill.WAITS_FOR_PC:
+            record_attempt(bill, BillAttempt.Outcome.NOT_SENT, str(exc))
         _not_sent(bill, back_to, exc.problem, exc.wait)
     except NeedsReconnect:
         integration.needs_reconnect()
@@ -247,7 +250,9 @@ def _settle_done(bill: Bill, done: Done) -> None:
         synced_at=Now(),
     )
     attaching.expect(bill)
-    Integration.objects.filter(bills=bill).update(last_sync_at=Now())
+    # Shown to people, for whom a second is as good: the workers of a company do not queue for this row.
+    stale = Q(last_sync_at=None) | Q(last_sync_at__lt=Now() - timedelta(seconds=1))
+    Integration.objects.filter(stale, bills=bill).update(last_sync_at=Now())
     if done.total != bill.invoice.amount_due:
         log.error("QuickBooks totals the bill differently", bill=bill.pk, external_id=done.external_id)
 
@@ -264,6 +269,9 @@ def _settle_refused(bill: Bill, refused: Refused) -> None:
         bill.move(Bill.State.ON_HOLD, words, job="check", problem=refused.problem, detail=detail)
     else:
         bill.move(Bill.State.FAILED, words, job=JOB, problem=refused.problem, detail=detail)
+    if refused.problem == "subscription" and bill.integration is not None:
+        # One sentence and one failed bill, not one for each that waits.
+        bill.integration.pause("Paused, because the QuickBooks subscription is not active", job=JOB)
 
 
 def doubt(bill: Bill, words: str = "", if_absent: Refused | None = None) -> None:
@@ -285,6 +293,13 @@ def doubt(bill: Bill, words: str = "", if_absent: Refused | None = None) -> None
     )
 
 
+def refused_for_now(bill: Bill, problem: str, words: str, *, wait: timedelta) -> None:
+    """The books said no, definitely, and may say yes in a while: it goes again, under another key."""
+    with transaction.atomic():
+        record_attempt(bill, BillAttempt.Outcome.REFUSED, words)
+        bill.move(Bill.State.READY, words, job=JOB, problem=problem, next_at=Now() + wait)
+
+
 def park(bill: Bill, reference: str) -> None:
     """Our own bug stopped the work: say so on the bill, and never pretend to know whether a sent one arrived."""
     bill.refresh_from_db()
@@ -304,6 +319,8 @@ def retry(bill: Bill, *, user: User, sync_anyway: bool = False) -> None:
     """
     if bill.state in (Bill.State.READY, Bill.State.CHECKING):
         _look_now(bill)
+    elif bill.problem == "unlinked_own":
+        raise Moved(f"Bill {bill.pk} is taken up again by `unlinking` alone.")
     elif bill.state in (Bill.State.ON_HOLD, Bill.State.SKIPPED) and bill.problem in IN_DOUBT:
         bill.move(Bill.State.CHECKING, "Check again", user=user, problem="no_answer", next_at=Now())
     elif bill.state in (Bill.State.NEEDS_MAPPING, Bill.State.ON_HOLD, Bill.State.FAILED, Bill.State.SKIPPED):
@@ -371,17 +388,6 @@ def source_changed(invoice: Invoice) -> None:
         ring(POST_DUE, bill.company_id)
 
 
-def wake_all_unmapped(company_id: int) -> int:
-    """A setting changed what bills need: each that waits for a mapping is looked at anew. Returns how many."""
-    moved = 0
-    for bill in Bill.objects.filter(company_id=company_id, state=Bill.State.NEEDS_MAPPING).order_by("id"):
-        with suppress(Moved):
-            bill.move(Bill.State.READY, "Looked at anew with the changed settings", job="settings", next_at=Now())
-            moved += 1
-    ring(POST_DUE, company_id)
-    return moved
-
-
 def choose(bill: Bill, *, user: User, kind: str | None = None, posting_date: date | None = None) -> None:
     """A person decides how a held bill is to be made: as a vendor credit or bill, or on another day.
 
@@ -407,32 +413,14 @@ def first_open_day(bill: Bill) -> date | None:
     return integration.closing_date + timedelta(days=1) if integration and integration.closing_date else None
 
 
-def wake(company_id: int, *problems: str) -> int:
-    """Something was mended: bills stopped or waiting for these reasons go on. Returns how many."""
-    moved = 0
-    stopped = Bill.objects.filter(company_id=company_id, state=Bill.State.NEEDS_MAPPING, problem__in=problems)
-    for bill in stopped.order_by("id"):
-        with suppress(Moved):  # somebody pressed Try again at this very moment
-            bill.move(Bill.State.READY, "The missing setting was chosen", job="settings", next_at=Now())
-            moved += 1
-    waiting = Bill.objects.filter(company_id=company_id, state=Bill.State.READY, problem__in=problems, lease_until=None)
-    # In the order they came, and before whatever was released since.
-    moved += waiting.update(next_at=F("created_at"), problem="", problem_detail={})
-    # One in doubt stays so; it may be looked for again.
-    in_doubt = Bill.objects.filter(company_id=company_id, state=Bill.State.CHECKING, problem__in=problems)
-    in_doubt.filter(lease_until=None).update(next_at=Now())
-    ring(POST_DUE, company_id)
-    return moved
-
-
-def bill_number(number: str) -> str:
-    """The invoice's number within Intuit's 21 characters: the head, then a short hash of the whole.
+def bill_number(number: str, length: int = NUMBER_LENGTH) -> str:
+    """The invoice's number within the books' `length` characters: the head, then a short hash of the whole.
 
     Deterministic, so that a look-up asks for what was sent; the full number stands in the memo.
     """
-    if len(number) <= BILL_NUMBER_LENGTH:
+    if len(number) <= length:
         return number
-    return f"{number[:14].rstrip()}-{hashlib.sha256(number.encode()).hexdigest()[:6]}"
+    return f"{number[: length - 7].rstrip()}-{hashlib.sha256(number.encode()).hexdigest()[:6]}"
 
 
 def record_attempt(bill: Bill, outcome: str, answer: str, trace_id: str = "", external_id: str = "") -> None:

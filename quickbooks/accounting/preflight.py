@@ -46,7 +46,6 @@ def check(integration: Integration) -> int:
 def _take_over(integration: Integration, books: Books) -> int:
     was_closed, was_home = integration.closing_date, integration.home_currency
     facts: dict[str, Any] = {
-        "account_name": books.name[:255],
         "closing_date": books.closing_date,
         "warns_of_duplicates": books.warns_of_duplicates,
         "is_multicurrency": books.is_multicurrency,
@@ -54,6 +53,8 @@ def _take_over(integration: Integration, books: Books) -> int:
         "class_tracking": books.class_tracking,
         "tracks_locations": books.tracks_locations,
     }
+    if integration.kind == Integration.Kind.QBO:
+        facts["account_name"] = books.name[:255]  # a company file keeps the name that people gave it
     with transaction.atomic():
         Integration.objects.filter(pk=integration.pk).update(**facts)
         integration.refresh_from_db()
@@ -150,7 +151,8 @@ def _chosen(integration: Integration) -> list[dict[str, str]]:
         "term",
     ):
         entry = getattr(integration, name)
-        if entry is not None and not (entry.active and entry.is_usable):
+        # What bills are owed in may be forbidden on their lines.
+        if entry is not None and not (entry.active and (entry.is_usable or name == "ap_account")):
             found.append(_finding("Settings", "bad", f"{entry} is inactive in QuickBooks. Choose another."))
     return found
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.urls import reverse
 
-from accounting import linking, posting
+from accounting import linking, posting, unlinking
 from accounting.models import Bill, BillAttempt, BillChange, Integration
-from accounting.problems import DUPLICATE, MAPPING, Words, problem, sentence
+from accounting.problems import CHECK, DUPLICATE, KEEP, MAPPING, SETTINGS, Words, problem, sentence
 from companies import auditing
 from companies.models import Membership
 from invoices.models import Attachment, Invoice
@@ -83,17 +84,40 @@ def bill_card(bill: Bill, membership: Membership) -> dict[str, Any]:
         "can_act": membership.can_work,
         "can_skip": posting.can_skip(bill),
         "change": change,
+        "change_button": _change_button(bill, change) if change and change.problem else None,
         "change_sentence": sentence(change.problem, change.problem_detail) if change and change.problem else "",
-        "polls": not bill.is_final or bool(change and change.is_pending),
+        "polls": _polls(bill, change),
         "compare_url": action_url(bill, DUPLICATE)
         if linking.can_link(bill) and not (found and found.action == DUPLICATE)
         else "",
-        "can_unlink": bill.is_by_hand and bill.state == Bill.State.SYNCED and not (change and change.is_pending),
+        "can_unlink": unlinking.can_unlink(bill) and not (change and change.is_pending),
         "paid": _paid(bill),
         "books": None if change and change.is_pending else _books(bill),
+        "resync_url": _in_books_url(bill, "resync")
+        if bill.state == Bill.State.SYNCED and not (change and change.is_pending) and _books(bill) is None
+        else "",
         "quickbooks_url": quickbooks_url(bill),
         "trace_id": bill.attempts.exclude(trace_id="").order_by("-id").values_list("trace_id", flat=True).first() or "",
     }
+
+
+def _change_button(bill: Bill, change: BillChange) -> dict[str, str] | None:
+    """What helps where a change was not possible, beside leaving the bill as it is."""
+    found = problem(change.problem)
+    if found.action == KEEP:
+        return None
+    if found.action == CHECK:
+        return {"label": found.button, "url": action_url(bill, CHECK)}
+    again = reverse("accounting:change", kwargs={"public_id": bill.invoice.public_id, "action": "again"})
+    return {"label": "Try again", "url": again}
+
+
+def _polls(bill: Bill, change: BillChange | None) -> str:
+    """How often the card asks for itself; empty while nothing is under way."""
+    if bill.is_final and not (change and change.is_pending):
+        return ""
+    waits_for_pc = Bill.WAITS_FOR_PC in (bill.problem, change.problem if change else "")
+    return "15s" if waits_for_pc else "2s"
 
 
 PAID_COLOURS = {Bill.Paid.UNPAID: "muted", Bill.Paid.PARTLY: "info", Bill.Paid.PAID: "ok"}
@@ -122,7 +146,7 @@ def _books(bill: Bill) -> dict[str, Any] | None:
         return None
     deeds = {
         Bill.BooksState.DELETED: (("Sync after all", "sync"), ("Check again", "check")),
-        Bill.BooksState.CHANGED: (("Accept", "accept"), ("Check again", "check")),
+        Bill.BooksState.CHANGED: (("Accept", "accept"), ("Resync", "resync")),
         Bill.BooksState.COPIED: (("Check again", "check"),),
     }[Bill.BooksState(bill.books_state)]
     return {
@@ -159,8 +183,15 @@ def action_url(bill: Bill, action: str) -> str:
     public_id = bill.invoice.public_id
     if action == DUPLICATE:
         return reverse(DUPLICATE, kwargs={"public_id": public_id})
+    # Of several company files the one that the bill goes to; of Online there is but one.
+    is_in_file = bill.integration is not None and bill.integration.kind == Integration.Kind.QBD
+    file = {"file": str(bill.integration_id)} if is_in_file else {}
     if action == MAPPING:
-        return f"{reverse(MAPPING)}?missing={public_id}"
+        return f"{reverse(MAPPING)}?{urlencode({'missing': str(public_id)} | file)}"
     if ":" in action:
-        return reverse(action)
+        return reverse(action) + (f"?{urlencode(file)}" if action == SETTINGS and file else "")
+    if action == CHECK:
+        return _in_books_url(bill, action)
+    if action == KEEP:
+        return reverse("accounting:change", kwargs={"public_id": public_id, "action": action})
     return reverse("accounting:act", kwargs={"public_id": public_id, "action": action})

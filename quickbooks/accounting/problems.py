@@ -10,8 +10,8 @@ from typing import Any
 class Problem:
     """`label` stands in lists, `sentence` is filled from the bill's detail, `button` names the one action.
 
-    `action` is a deed of `accounting.views.bills.act` (posted to the bill) or an address name. `choices` are further
-    deeds an accountant expects beside the one button.
+    `action` is a deed of `accounting.views.bills.act` (posted to the bill), an address name, or for a change that was
+    not possible CHECK or KEEP. `choices` are further deeds an accountant expects beside the one button.
     """
 
     label: str
@@ -24,6 +24,9 @@ class Problem:
 SETTINGS = "accounting:integrations"
 MAPPING = "accounting:mapping"
 DUPLICATE = "accounting:duplicate"
+# Where a change of a posted bill was not possible and would not be at a second try.
+CHECK, KEEP = "check", "keep"
+PROJECTS = "accounting:projects"
 
 CATALOGUE: dict[str, Problem] = {
     "possible_duplicate": Problem(
@@ -46,6 +49,13 @@ CATALOGUE: dict[str, Problem] = {
         "Compare",
         DUPLICATE,
         (("Sync anyway", "sync_anyway"),),
+    ),
+    "unlinked_own": Problem(
+        "Unlinked",
+        "This invoice was unlinked from bill {number}, which stays in QuickBooks and is no longer followed. A new bill "
+        "would be a second one unless that one is deleted there, so inBuild looks for it before it makes any.",
+        "Sync after all",
+        "take_up",
     ),
     "in_quickbooks_already": Problem(
         "Possible duplicate",
@@ -160,6 +170,30 @@ CATALOGUE: dict[str, Problem] = {
         "Open settings",
         SETTINGS,
     ),
+    "which_file": Problem(
+        "Which company file?",
+        "Your company keeps several QuickBooks company files, and nobody said which one takes the bills of {project}.",
+        "Choose the file",
+        PROJECTS,
+    ),
+    "waits_for_pc": Problem(
+        "Waits for the Web Connector",
+        "It goes on by itself when the Web Connector on the PC with QuickBooks calls next.",
+        "See the Web Connector",
+        SETTINGS,
+    ),
+    "in_use_for_long": Problem(
+        "In use in QuickBooks",
+        "QuickBooks could not save the bill, because somebody has the vendor or an account open: {words}",
+        "Try again",
+        "retry",
+    ),
+    "vendor_not_created": Problem(
+        "Vendor not created",
+        "The vendor {vendor} could not be created in QuickBooks. {words}",
+        "Choose the vendor",
+        MAPPING,
+    ),
     "paused": Problem("Paused", "QuickBooks Sync is paused. Bills wait until it goes on.", "Open settings", SETTINGS),
     "no_answer": Problem(
         "Checking QuickBooks",
@@ -215,11 +249,60 @@ CATALOGUE: dict[str, Problem] = {
     ),
     "subscription": Problem(
         "QuickBooks inactive",
-        "QuickBooks says that the subscription of this company is not active. Renew it there, then try again.",
+        "QuickBooks says that the subscription of this company is not active, so QuickBooks Sync was paused. Renew it "
+        "there, have an admin resume the sync, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "not_in_plan": Problem(
+        "Not in your plan",
+        "The plan of this QuickBooks company does not include what the bill uses: {words} Change the settings here or "
+        "the plan there, then try again.",
         "Try again",
         "retry",
     ),
     "refused": Problem("Refused by QuickBooks", "QuickBooks refused the bill: {words}", "Try again", "retry"),
+    "in_use": Problem(
+        "In use in QuickBooks",
+        "Somebody is working with this bill or its vendor in QuickBooks, or just changed it. inBuild tries again by "
+        "itself.",
+        "Try now",
+        "retry",
+    ),
+    "entry_gone": Problem(
+        "Missing in QuickBooks",
+        "QuickBooks no longer knows {entry}. Refresh the lists, choose another one in Mapping, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "feature_off": Problem(
+        "Switched off in QuickBooks",
+        "This bill uses something that is switched off in QuickBooks or not part of it: {words} Switch it on there, or "
+        "leave it out in the settings, then try again.",
+        "Try again",
+        "retry",
+    ),
+    "user_not_allowed": Problem(
+        "Not allowed in QuickBooks",
+        "The QuickBooks user that inBuild works as may not enter bills. Give that user the permission in QuickBooks, "
+        "then try again.",
+        "Try again",
+        "retry",
+    ),
+    "app_not_allowed": Problem(
+        "Not allowed in QuickBooks",
+        "QuickBooks does not let inBuild write. An administrator of the company file allows it there under Edit, "
+        "Preferences, Integrated Applications; then try again.",
+        "Try again",
+        "retry",
+    ),
+    "malformed": Problem(
+        "Failed on our side",
+        "QuickBooks could not read what inBuild sent: {words} This is our mistake and nothing was made. Tell inBuild's "
+        "support, then try again.",
+        "Try again",
+        "retry",
+    ),
     "deleted_from_books": Problem(
         "Deleted from QuickBooks",
         "Bill {number} was deleted from QuickBooks, as {by} asked. No new one is made unless somebody asks for it.",
@@ -242,11 +325,14 @@ CATALOGUE: dict[str, Problem] = {
         "Linked by hand",
         "A person linked this bill; inBuild did not make it and does not change it. Change it in QuickBooks, or unlink "
         "it first.",
-        "Try again",
-        "retry",
+        "Leave the bill as it is",
+        KEEP,
     ),
     "gone_from_books": Problem(
-        "Not in QuickBooks", "The bill is no longer in QuickBooks, so it cannot be updated there.", "Try again", "retry"
+        "Not in QuickBooks",
+        "The bill is no longer in QuickBooks, so it cannot be updated there.",
+        "Check again",
+        CHECK,
     ),
     "changed_in_books": Problem(
         "Changed in QuickBooks",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import QuerySet
 
@@ -17,6 +17,7 @@ class Step:
     name: str
     title: str
     words: str
+    desktop_words: str = ""
 
 
 STEPS = (
@@ -25,6 +26,8 @@ STEPS = (
         "lines",
         "Items or accounts",
         "What bill lines are posted to: accounts of the chart of accounts, or items of Products and Services. "
+        "Mappings of both kinds are kept when you change this.",
+        "What bill lines are posted to: accounts of the chart of accounts, or items of the Item List. "
         "Mappings of both kinds are kept when you change this.",
     ),
     Step(
@@ -38,7 +41,12 @@ STEPS = (
         "Retainage",
         "Retainage held back and released is a line of its own. Choose none, and invoices with retainage wait.",
     ),
-    Step("projects", "Projects", "Whether each line names its customer or project in QuickBooks."),
+    Step(
+        "projects",
+        "Projects",
+        "Whether each line names its customer or project in QuickBooks.",
+        "Whether each line names its customer or job in QuickBooks. Lines are never marked as billable.",
+    ),
     Step("classes", "Classes", "Whether each line names the class of its project."),
     Step("location", "Location", "One location for all bills."),
     Step("due", "Due date", "When a bill is due."),
@@ -59,7 +67,10 @@ def applies(step: Step, integration: Integration) -> bool:
 
 
 def steps(integration: Integration) -> list[Step]:
-    return [step for step in STEPS if applies(step, integration)]
+    asked = [step for step in STEPS if applies(step, integration)]
+    if integration.kind == Integration.Kind.QBO:
+        return asked
+    return [replace(step, words=step.desktop_words or step.words) for step in asked]
 
 
 def step_after(step: Step, integration: Integration) -> Step | None:
@@ -85,12 +96,18 @@ def fields(step: Step, integration: Integration) -> tuple[str, ...]:
     }[step.name]
 
 
+def line_modes(integration: Integration) -> list[tuple[str, str]]:
+    """In the words of these books: what Online calls products and services is the Item List of Desktop."""
+    names = {Integration.LineMode.ITEM: "Items (Item List)"} if integration.kind == Integration.Kind.QBD else {}
+    return [(value, names.get(Integration.LineMode(value), label)) for value, label in Integration.LineMode.choices]
+
+
 def value(step: Step, integration: Integration) -> str:
     """The setting as a person reads it."""
     if step.name == "payable":
         return str(integration.ap_account or "Not chosen")
     if step.name == "lines":
-        return integration.get_line_mode_display()
+        return dict(line_modes(integration))[integration.line_mode]
     if step.name == "default":
         return str(integration.default_target or "None: each cost code must be mapped")
     if step.name == "codes":
@@ -116,8 +133,16 @@ def choices(name: str, integration: Integration) -> QuerySet[ListEntry]:
         "location": ListEntry.Kind.LOCATION,
         "term": ListEntry.Kind.TERM,
     }.get(name, ListEntry.Kind.ACCOUNT)
-    rows = ListEntry.objects.filter(integration=integration, kind=kind, active=True, is_usable=True)
-    return (rows.filter(subtype="AccountsPayable") if name == "ap_account" else rows).order_by("name")
+    rows = ListEntry.objects.filter(integration=integration, kind=kind, active=True)
+    # What bills are owed in may be forbidden on their lines.
+    rows = rows.filter(subtype="AccountsPayable") if name == "ap_account" else rows.filter(is_usable=True)
+    return rows.order_by("name")
+
+
+def only_payable(integration: Integration) -> ListEntry | None:
+    """Where the books have exactly one accounts payable account there is nothing to choose."""
+    found = list(choices("ap_account", integration)[:2])
+    return found[0] if len(found) == 1 else None
 
 
 def suggested_retainage(integration: Integration) -> ListEntry | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from celery import shared_task
@@ -22,11 +23,12 @@ SEATS = 8  # bills of one company on their way at once; what else is limited per
 @shared_task(name=POST_DUE)
 def post_due(*, company_id: int, **_: object) -> None:
     """Post, or look up, the due bills of one company."""
+    has_room = _room(company_id)
     queue.drain(
         POST_DUE,
         company_id,
-        work_one=lambda: _work_one(company_id) or _change_one(company_id),
-        anything_due=lambda: _anything_due(company_id) and _may_call(company_id),
+        work_one=lambda: has_room() and (_post_one(company_id) or (has_room() and _change_one(company_id))),
+        anything_due=lambda: has_room() and _anything_due(company_id),
         seats=SEATS,
     )
 
@@ -34,22 +36,24 @@ def post_due(*, company_id: int, **_: object) -> None:
 @shared_task(name=FOLLOW_DUE)
 def follow_due(*, company_id: int, **_: object) -> None:
     """Look at the books of one company, where it is time to."""
+    has_room = _room(company_id)
     queue.drain(
         FOLLOW_DUE,
         company_id,
-        work_one=lambda: _follow_one(company_id),
-        anything_due=lambda: queue.due(Integration, company_id).exists() and _may_call(company_id),
+        work_one=lambda: has_room() and _follow_one(company_id),
+        anything_due=lambda: has_room() and queue.due(Integration, company_id).exists(),
     )
 
 
 @shared_task(name=ATTACH_DUE)
 def attach_due(*, company_id: int, **_: object) -> None:
     """Hang the waiting files of one company on their bills."""
+    has_room = _room(company_id)
     queue.drain(
         ATTACH_DUE,
         company_id,
-        work_one=lambda: _attach_one(company_id),
-        anything_due=lambda: queue.due(BillFile, company_id).exists() and _may_call(company_id),
+        work_one=lambda: has_room() and _attach_one(company_id),
+        anything_due=lambda: has_room() and queue.due(BillFile, company_id).exists(),
     )
 
 
@@ -66,14 +70,20 @@ def _anything_due(company_id: int) -> bool:
     return queue.due(Bill, company_id).exists() or queue.due(BillChange, company_id).exists()
 
 
-def _may_call(company_id: int) -> bool:
-    """Is there room for a call soon in what QuickBooks allows? Else beat rings again, and no row is taken in vain."""
+def _room(company_id: int) -> Callable[[], bool]:
+    """Is there room for a call soon in what QuickBooks allows? Else beat rings again, and no row is taken in vain.
+
+    Whose limits are asked is looked up once for a turn; the limits are asked before every row.
+    """
     integration = Integration.active(company_id).order_by("id").first()
-    return integration is None or backend_for(integration).wait(integration) <= PATIENCE
+    if integration is None:
+        return lambda: True
+    backend = backend_for(integration)
+    return lambda: backend.wait(integration) <= PATIENCE
 
 
-def _work_one(company_id: int) -> bool:
-    return _may_call(company_id) and queue.work_one(
+def _post_one(company_id: int) -> bool:
+    return queue.work_one(
         Bill,
         company_id,
         _work,
@@ -97,15 +107,13 @@ def _work(bill: Bill) -> None:
 
 def _change_one(company_id: int) -> bool:
     lease = timedelta(seconds=settings.QBO_LEASE_SECONDS)
-    return _may_call(company_id) and queue.work_one(
-        BillChange, company_id, changing.work, changing.park, lease=lease, elsewhere=(Moved,)
-    )
+    return queue.work_one(BillChange, company_id, changing.work, changing.park, lease=lease, elsewhere=(Moved,))
 
 
 def _follow_one(company_id: int) -> bool:
     # Longer than any one look takes; a look that was cut off is simply done again from the same place.
     lease = timedelta(seconds=settings.FOLLOW_LEASE_SECONDS)
-    return _may_call(company_id) and queue.work_one(Integration, company_id, following.follow, _put_off, lease=lease)
+    return queue.work_one(Integration, company_id, following.follow, _put_off, lease=lease)
 
 
 def _put_off(integration: Integration, _reference: str) -> None:
@@ -118,6 +126,4 @@ def _put_off(integration: Integration, _reference: str) -> None:
 
 def _attach_one(company_id: int) -> bool:
     lease = timedelta(seconds=settings.QBO_LEASE_SECONDS)
-    return _may_call(company_id) and queue.work_one(
-        BillFile, company_id, attaching.work, attaching.park, lease=lease, point="attach.after_take"
-    )
+    return queue.work_one(BillFile, company_id, attaching.work, attaching.park, lease=lease, point="attach.after_take")

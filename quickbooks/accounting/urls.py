@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from accounting.views import bills, duplicate, integrations, mapping, mapping_file, setup
+from accounting.views import bills, duplicate, integrations, mapping, mapping_file, projects, setup
 
 app_name = "accounting"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("<int:pk>/check/", integrations.check, name="check"),
     path("<int:pk>/refresh/", integrations.refresh_lists, name="refresh"),
     path("<int:pk>/waiting/<str:deed>/", integrations.waiting_bills, name="waiting"),
+    path("projects/", projects.projects, name="projects"),
     path("mapping/", mapping.page, name="mapping"),
     path("mapping/save/", mapping.save, name="map"),
     path("mapping/download/", mapping_file.download, name="mapping_download"),
@@ -24,9 +25,11 @@ urlpatterns = [
     path("bills/<uuid:public_id>/mark/", duplicate.mark, name="mark"),
     path("bills/<uuid:public_id>/unlink/", duplicate.unlink, name="unlink"),
     path("bills/<uuid:public_id>/books/<str:deed>/", bills.in_books, name="in_books"),
+    path("bills/<uuid:public_id>/resync/", bills.resync, name="resync"),
     re_path(r"^bills/(?P<public_id>[0-9a-f-]{36})/change/(?P<action>again|keep)/$", bills.change, name="change"),
     re_path(
-        r"^bills/(?P<public_id>[0-9a-f-]{36})/(?P<action>retry|sync_anyway|skip|as_credit|as_bill|post_on_open_day)/$",
+        r"^bills/(?P<public_id>[0-9a-f-]{36})/"
+        r"(?P<action>retry|sync_anyway|skip|as_credit|as_bill|post_on_open_day|take_up)/$",
         bills.act,
         name="act",
     ),

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounting import changing, lists, mapping, posting
 from accounting.backends import Absent, Books, Done, InBooks, NotSent, Outcome, Refused, Unknown
 from accounting.books import Attached, BillShown, Paper, PaymentShown, Reading
+from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from companies import auditing
 from inbuild import http
@@ -34,16 +35,16 @@ class Online:
     def wait(self, integration: Integration) -> timedelta:
         return gateway.pacer(integration.external_id).wait()
 
-    def document(self, bill: Bill) -> bytes:
+    def document(self, bill: Bill, found: Resolved | None = None) -> bytes:
         integration = _integration(bill)
-        found = mapping.resolve(bill, integration)
-        if isinstance(found, list):
-            raise ValueError(f"Bill {bill.pk} is not mapped: {found}")
-        return document.build(bill, integration, found)
+        named = found or mapping.resolve(bill, integration)
+        if isinstance(named, list):
+            raise ValueError(f"Bill {bill.pk} is not mapped: {named}")
+        return document.build(bill, integration, named)
 
-    def deliver(self, bill: Bill) -> Outcome | None:
+    def deliver(self, bill: Bill, found: Resolved | None = None) -> Outcome | None:
         if bill.state == Bill.State.READY:
-            posting.start(bill, self.document(bill))
+            posting.start(bill, self.document(bill, found))
         return self._send(bill)
 
     def look_up(self, bill: Bill) -> Done | Refused | Absent | None:

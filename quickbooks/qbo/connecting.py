@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from accounting import configuring, lists, posting, preflight
+from accounting import configuring, lists, preflight, waking
 from accounting.backends import NeedsReconnect, NotSent
 from accounting.models import Integration
 from companies import auditing
@@ -31,6 +31,8 @@ class CannotConnect(Exception):
 
 def begin(company: Company, user: User, session_key: str) -> str:
     """Where to send the browser. Raises CannotConnect."""
+    if Integration.active(company).filter(kind=Integration.Kind.QBD).exists():
+        raise CannotConnect(configuring.why_not(company, Integration.Kind.QBO))
     state = secrets.token_urlsafe(32)
     try:
         url = gateway.authorize_url(auditing.call_recorder(company.pk, "intuit", "connect"), state)
@@ -97,7 +99,7 @@ def finish(company: Company, user: User, *, code: str, realm: str) -> Integratio
         raise CannotConnect(str(exc)) from exc
     _read_lists(integration)
     preflight.check(integration)
-    posting.wake(company.pk, "not_connected", "reconnect", "paused")
+    waking.wake(company.pk, "not_connected", "reconnect", "paused")
     return integration
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import simplejson
 
-from accounting import holds
+from accounting import drafting, holds, memo
 from accounting.backends import InBooks
 from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from accounting.posting import bill_number
-from invoices.models import Invoice, InvoiceLine
 
 MEMO_LENGTH = 4000  # Intuit: Bill.PrivateNote.
 DESCRIPTION_LENGTH = 4000  # Intuit: Line.Description.
@@ -34,8 +32,8 @@ def build(bill: Bill, integration: Integration, found: Resolved) -> bytes:
         "APAccountRef": {"value": integration.ap_account.external_id},
         "DocNumber": bill_number(bill.invoice.number),
         "TxnDate": holds.posting_date(bill).isoformat(),
-        "PrivateNote": memo(bill),
-        "Line": _lines(bill, integration, found),
+        "PrivateNote": _memo(bill),
+        "Line": [_line(*row, integration, found) for row in drafting.lines(bill, found)],
     }
     if integration.location is not None:
         document["DepartmentRef"] = {"value": integration.location.external_id}
@@ -78,61 +76,22 @@ def of_change(change: BillChange, there: InBooks, row: Any, document: Callable[[
     kept = {name: row[name] for name in KEPT if row is not None and row.get(name) is not None}
     if str(kept.get("DueDate", "")) < ours["TxnDate"]:
         kept.pop("DueDate", None)
-    marks = f" {change.bill.marker} {change.marker}"
+    marks = memo.marks(change)
     head = ours["PrivateNote"].removesuffix(change.bill.marker).rstrip()
     note = {"PrivateNote": head[: MEMO_LENGTH - len(marks)] + marks}
     return simplejson.dumps(kept | ours | note | named, use_decimal=True).encode("ascii")
 
 
-def memo(bill: Bill) -> str:
-    """Where the bill came from, and the marker a look-up finds it by."""
-    invoice = bill.invoice
-    parts = [
-        f"{invoice.get_source_display()} {invoice.project or ''}".strip(),
-        invoice.commitment,
-        f"invoice no. {invoice.number}",
-        _approval(invoice),
-        f"invoice date {invoice.invoice_date:%Y-%m-%d}" if bill.posting_date else "",
-        invoice.memo,
-    ]
-    head = " · ".join(part for part in parts if part)
-    return f"{head[: MEMO_LENGTH - 40]} · {bill.marker}"
-
-
-def _approval(invoice: Invoice) -> str:
-    by = f" by {invoice.approved_by}" if invoice.approved_by else ""
-    on = f" on {invoice.approved_at:%Y-%m-%d}" if invoice.approved_at else ""
-    return f"approved{by}{on}" if by or on else ""
+def _memo(bill: Bill) -> str:
+    return f"{memo.provenance(bill)[: MEMO_LENGTH - 40]} · {bill.marker}"
 
 
 def _due(bill: Bill, integration: Integration) -> dict[str, Any]:
     """Left out, QuickBooks takes the vendor's own terms."""
-    if integration.due_date_rule == Integration.DueDate.TERM and integration.term is not None:
-        return {"SalesTermRef": {"value": integration.term.external_id}}
-    if integration.due_date_rule == Integration.DueDate.DAYS:
-        due = bill.invoice.invoice_date + timedelta(days=integration.due_days)
-    elif bill.invoice.due_date is not None:
-        due = bill.invoice.due_date
-    else:
-        return {}
-    # A due date before the bill's date is refused; the posting date may have been moved to an open period.
-    return {"DueDate": max(due, holds.posting_date(bill)).isoformat()}
-
-
-def _lines(bill: Bill, integration: Integration, found: Resolved) -> list[dict[str, Any]]:
-    sign = -1 if bill.kind == Bill.Kind.VENDOR_CREDIT else 1
-    rows = [(_words(line), line.gross, target) for line, target in found.targets]
-    # Held back as one negative line, released as one positive line, so that an accountant sees both.
-    for words, amount in (("Retainage withheld", found.held), ("Retainage released", found.released)):
-        if amount and found.retainage is None:
-            raise ValueError("What retainage is posted to is not set.")
-        if amount and found.retainage is not None:
-            rows.append((words, amount, found.retainage))
-    return [_line(words, sign * amount, target, integration, found) for words, amount, target in rows]
-
-
-def _words(line: InvoiceLine) -> str:
-    return " · ".join(part for part in (line.cost_code.code if line.cost_code else "", line.description) if part)
+    term, due = drafting.term(integration), drafting.due_date(bill, integration)
+    if term is not None:
+        return {"SalesTermRef": {"value": term.external_id}}
+    return {"DueDate": due.isoformat()} if due is not None else {}
 
 
 def _line(

@@ -19,6 +19,12 @@ class Error:
     detail: str
     element: str
 
+    @property
+    def plain(self) -> str:
+        """Of a bad value the field is named as well: Intuit's words alone often do not say which."""
+        words = (self.detail or self.message).strip().rstrip(".")
+        return f"{words} ({self.element})" if self.code in BAD_VALUE and self.element else words
+
 
 class Fault(Exception):
     """An answer that is not the thing asked for: a fault body, a bad status, or no JSON at all."""
@@ -40,7 +46,7 @@ class Fault(Exception):
     @property
     def plain(self) -> str:
         """QuickBooks' own words without its codes, as they end a sentence for people."""
-        told = [(error.detail or error.message).strip().rstrip(".") for error in self.errors]
+        told = [error.plain for error in self.errors]
         return f"{'; '.join(filter(None, told)) or 'it gave no reason'}."
 
     @property
@@ -56,10 +62,13 @@ class Fault(Exception):
         return self.status == 429 or bool(self.codes & THROTTLED)
 
 
+BAD_VALUE = frozenset({"2020", "2030", "2050", "2080", "2170"})
 UNAUTHORIZED = frozenset({"100", "110", "3200"})
 NO_ACCESS = frozenset({"120", "3100"})
 THROTTLED = frozenset({"3001"})
 LATER = frozenset({"130", "140", "150"})
+# Their own errors: under whatever status, whether something was made is open.
+INTERNAL = frozenset({"1000", "10000"})
 # Intuit: error codes. Each is a definite refusal: nothing was made.
 REFUSALS: Mapping[str, str] = {
     "500": "refused",
@@ -77,9 +86,12 @@ REFUSALS: Mapping[str, str] = {
     "4000": "refused",
     "4001": "refused",
     "5010": "changed_in_books",
-    "5020": "refused",
-    "5030": "refused",
+    "5020": "not_in_plan",
+    "5030": "not_in_plan",
     "6000": "refused",
+    "6030": "refused",
+    "6040": "refused",
+    "6050": "refused",
     "6070": "refused",
     "6140": "bill_number_taken",
     "6190": "subscription",
@@ -118,7 +130,7 @@ def of_write(fault: Fault) -> Refused | Unknown:
 
 
 def _refusal(fault: Fault) -> Refused | None:
-    if fault.status >= 500:
+    if fault.status >= 500 or fault.codes & INTERNAL:
         return None
     for error in fault.errors:
         if problem := REFUSALS.get(error.code):

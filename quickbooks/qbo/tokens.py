@@ -24,10 +24,12 @@ PATIENCE_SECONDS = 15.0
 
 def access_token(integration: Integration) -> str:
     """A token that is good for some minutes. Raises NotSent or NeedsReconnect."""
-    token = _current(integration)
     # The pair that is judged is the one that is renewed: another read later may be somebody's new one already.
-    same = Token.objects.filter(pk=token.pk, generation=token.generation, access_expires_at__gt=Now() + EARLY)
-    return str(token.access_token) if same.exists() else _refreshed(integration, token.generation)
+    judged = Token.objects.filter(integration=integration).annotate(is_good=Q(access_expires_at__gt=Now() + EARLY))
+    token = judged.first()
+    if token is not None and token.is_good:
+        return str(token.access_token)
+    return _refreshed(integration, token.generation if token is not None else 0)
 
 
 def after_refusal(integration: Integration, refused: str) -> str:

@@ -15,10 +15,11 @@ import quickbooks
 from django.urls import reverse
 
 from accounting import bells as accounting_bells
-from accounting.problems import CATALOGUE, DUPLICATE, MAPPING, SETTINGS
+from accounting.problems import CATALOGUE, CHECK, DUPLICATE, KEEP, MAPPING, SETTINGS
 from inbuild.celery import app
 from inbuild.faultpoints import NAMES
 from procore_sync import bells
+from qbd import statuses
 from qbo.faults import REFUSALS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,14 +49,16 @@ def test_every_rung_name_is_a_task() -> None:
 
 def test_every_problem_that_can_be_written_has_a_sentence_and_every_sentence_is_used() -> None:
     text = "\n".join(path.read_text() for path in sources() if path.name != "problems.py")
-    assert set(REFUSALS.values()) <= set(CATALOGUE)
+    assert {*REFUSALS.values(), *statuses.REFUSALS.values()} <= set(CATALOGUE)
     unused = {code for code in CATALOGUE if f'"{code}"' not in text}
     assert not unused
     for problem in CATALOGUE.values():
         assert problem.sentence.endswith((".", "}"))
         for action in (problem.action, *(deed for _, deed in problem.choices)):
-            # A page by its name, or a deed that the address of the bill's deeds takes.
-            assert action in (SETTINGS, MAPPING, DUPLICATE) or reverse("accounting:act", args=[uuid4(), action])
+            # A page by its name, a deed of a change, or a deed that the address of the bill's deeds takes.
+            assert action in (SETTINGS, MAPPING, DUPLICATE, CHECK, KEEP) or reverse(
+                "accounting:act", args=[uuid4(), action]
+            )
 
 
 def test_every_fault_point_exists() -> None:

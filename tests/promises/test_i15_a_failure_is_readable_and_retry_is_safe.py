@@ -106,7 +106,9 @@ def _press(client: Client, bill: Bill, code: str, card: str, *, is_change: bool)
     if code in WITHOUT_BUTTON:
         return "(by itself)"
     if is_change:
+        action = CATALOGUE[code].action
         again_url = f"/settings/accounting/bills/{bill.invoice.public_id}/change/again/"
+        again_url = action_url(bill, action) if action in ("keep", "check") else again_url
         assert card.count(f'action="{again_url}"') == 1
         page = client.post(again_url, follow=True)
         label = CATALOGUE[code].button

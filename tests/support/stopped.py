@@ -12,8 +12,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from accounting import changing, linking, posting, preflight
-from accounting.models import Bill, BillChange, Integration
+from accounting import changing, linking, mapping, posting, preflight, unlinking
+from accounting.backends import backend_for
+from accounting.models import Bill, BillChange, Integration, ListEntry
 from accounting.tasks import follow_due
 from companies.models import Company, User
 from invoices import recording
@@ -120,7 +121,14 @@ def _typed_in_before(scene: Scene) -> Bill:
 @produces("unlinked", "HAND-1")
 def _linked_and_unlinked(scene: Scene) -> Bill:
     bill = scene.linked()
-    linking.unlink(bill, user=scene.admin)
+    unlinking.unlink(bill, user=scene.admin)
+    return bill
+
+
+@produces("unlinked_own", "INV-1")
+def _made_here_and_unlinked(scene: Scene) -> Bill:
+    bill = scene.post()
+    unlinking.unlink(bill, user=scene.admin)
     return bill
 
 
@@ -331,6 +339,19 @@ def _not_paid_for(scene: Scene) -> Bill:
     return scene.post()
 
 
+@produces("not_in_plan", "Class tracking per line")
+def _classes_switched_off_meanwhile(scene: Scene) -> Bill:
+    scene.books(class_tracking="off", class_ref_when_off="5020")
+    invoice = approved(scene.company, project_name="Riverside", project_procore_id=7)
+    assert invoice.project
+    scene.intuit.post(f"lists/{REALM}/class", {"name": "West"})
+    backend_for(scene.integration).refresh_lists(scene.integration)
+    entry = ListEntry.objects.get(integration=scene.integration, kind="class", name="West")
+    mapping.choose(scene.integration, invoice.project, entry, user=scene.admin)
+    scene.save(class_tracking="line", class_use="optional")
+    return posted(scene.company, invoice)
+
+
 @produces("refused", "A transaction may have at most 1 lines.")
 def _refused(scene: Scene) -> Bill:
     scene.intuit.switches(max_lines=1)
@@ -395,4 +416,7 @@ def _our_own_bug(scene: Scene) -> Bill:
 
 
 # Entries that no emulator can bring about, each with the reason.
-NOT_PRODUCED: dict[str, str] = {}
+# Only QuickBooks Desktop answers so; tests/quickbooks/qbd/test_statuses.py has the answers.
+NOT_PRODUCED: dict[str, str] = dict.fromkeys(
+    ("in_use", "entry_gone", "feature_off", "user_not_allowed", "app_not_allowed", "malformed"), "QuickBooks Desktop"
+)

@@ -2,7 +2,7 @@
 
 from accounting.models.bill import Bill, BillAttempt, BillFile, BookedBill, MissingMapping, Moved
 from accounting.models.change import BillChange
-from accounting.models.integration import Integration, ListEntry, Mapping
+from accounting.models.integration import Integration, ListEntry, Mapping, ProjectBooks
 
 __all__ = [
     "Bill",
@@ -15,4 +15,5 @@ __all__ = [
     "Mapping",
     "MissingMapping",
     "Moved",
+    "ProjectBooks",
 ]

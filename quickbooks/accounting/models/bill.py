@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -50,6 +50,8 @@ class Bill(WorkRow):
         DELETED = "deleted", "Deleted in QuickBooks"
         COPIED = "copied", "Copied in QuickBooks"
 
+    # The problem of a bill, or of its change, that only the next call of a PC's Web Connector takes on.
+    WAITS_FOR_PC: ClassVar[str] = "waits_for_pc"
     FINAL: ClassVar[frozenset[str]] = frozenset(
         {State.SYNCED, State.FAILED, State.SKIPPED, State.ON_HOLD, State.NEEDS_MAPPING}
     )
@@ -60,7 +62,7 @@ class Bill(WorkRow):
         State.NEEDS_MAPPING: frozenset({State.READY, State.SKIPPED, State.SYNCED}),
         State.ON_HOLD: frozenset({State.READY, State.SKIPPED, State.CHECKING, State.SYNCED}),
         State.SENDING: frozenset({State.SYNCED, State.FAILED, State.CHECKING, State.READY}),
-        State.CHECKING: frozenset({State.SYNCED, State.SENDING, State.ON_HOLD}),
+        State.CHECKING: frozenset({State.SYNCED, State.SENDING, State.ON_HOLD, State.READY}),
         State.FAILED: frozenset({State.READY, State.SKIPPED, State.SYNCED}),
         State.SKIPPED: frozenset({State.READY, State.CHECKING, State.SYNCED}),
         State.SYNCED: frozenset({State.READY, State.SKIPPED, State.ON_HOLD}),
@@ -145,6 +147,10 @@ class Bill(WorkRow):
     def __str__(self) -> str:
         return f"Bill of {self.invoice}"
 
+    @classmethod
+    def workable(cls) -> models.QuerySet[Self]:
+        return super().workable().exclude(problem=cls.WAITS_FOR_PC)
+
     @property
     def is_final(self) -> bool:
         return self.state in self.FINAL
@@ -168,36 +174,54 @@ class Bill(WorkRow):
     ) -> None:
         """Change the state by compare-and-set, with its AuditEvent in the same transaction.
 
+        The object then shows what this move wrote and nothing that another hand wrote since: above all its `attempt`
+        stays the number that this taking was fenced with. What the database reckoned is read when it is asked for.
         Raises Moved when the row left this state or was taken by another worker meanwhile, and ValueError for a move
         that is never allowed.
         """
         if to not in self.MOVES[self.state]:
             raise ValueError(f"A bill cannot go from {self.state} to {to}.")
-        with transaction.atomic():
+        fields: dict[str, Any] = {
+            "state": to,
+            "problem": problem,
+            "problem_detail": detail or {},
+            "next_at": next_at,
+            "lease_until": None,
+            "failures": 0,
+        }
+        if user is not None:
+            # A person's step fences out a worker that still holds the row.
+            fields["attempt"] = self.attempt + 1
+        fields |= changes
+        # Without a savepoint of its own: it writes nothing, or both rows, or all of the transaction fails.
+        with transaction.atomic(savepoint=False):
             rows = Bill.objects.filter(pk=self.pk, state=self.state, attempt=self.attempt)
-            fields: dict[str, Any] = {
-                "problem": problem,
-                "problem_detail": detail or {},
-                "next_at": next_at,
-                "lease_until": None,
-                "failures": 0,
-            }
-            if user is not None:
-                # A person's step fences out a worker that still holds the row.
-                fields["attempt"] = F("attempt") + 1
-            if not rows.update(state=to, **(fields | changes)):
-                raise Moved(f"Bill {self.pk} is no longer {self.state}.")
-            auditing.record(
-                self.company_id,
-                f"bill.{to}",
-                self,
-                sentence,
-                user=user,
-                job=job,
-                before={"state": self.state},
-                after={"state": to} | ({"problem": problem} if problem else {}),
-            )
-        self.refresh_from_db()
+            moved = rows.update(**fields)
+            if moved:
+                auditing.record(
+                    self.company_id,
+                    f"bill.{to}",
+                    self,
+                    sentence,
+                    user=user,
+                    job=job,
+                    before={"state": self.state},
+                    after={"state": to} | ({"problem": problem} if problem else {}),
+                )
+        if not moved:
+            raise Moved(f"Bill {self.pk} is no longer {self.state}.")
+        self._show(fields)
+
+    def _show(self, written: dict[str, Any]) -> None:
+        for name, value in written.items():
+            if hasattr(value, "resolve_expression"):
+                self.__dict__.pop(name, None)  # deferred: Django reads it when somebody asks
+            else:
+                setattr(self, name, value)
+
+    @classmethod
+    def at_hand(cls) -> models.QuerySet[Any]:
+        return super().at_hand().select_related("invoice__vendor", "invoice__project")
 
     @classmethod
     def go_on(

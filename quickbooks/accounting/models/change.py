@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -78,6 +78,10 @@ class BillChange(WorkRow):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.bill}"
+
+    @classmethod
+    def workable(cls) -> models.QuerySet[Self]:
+        return super().workable().exclude(problem=Bill.WAITS_FOR_PC)
 
     @property
     def is_pending(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models, transaction
 from django.db.models import Q
@@ -11,7 +11,7 @@ from django.db.models import Q
 from companies import auditing
 from companies.models import Company, User
 from inbuild.queue import WorkRow
-from invoices.models import CostCode, Project, Vendor
+from invoices.models import CostCode, Invoice, Project, Vendor
 
 if TYPE_CHECKING:
     from accounting.models.bill import Bill
@@ -50,6 +50,14 @@ class Integration(WorkRow):
         TERM = "term", "By one payment term"
         DAYS = "days", "A number of days after the invoice date"
 
+    # What is read with the integration where bills are written.
+    POSTED_TO: ClassVar[tuple[str, ...]] = (
+        "ap_account",
+        "expense_account",
+        "expense_item",
+        "retainage_account",
+        "retainage_item",
+    )
     # How long after a restore an invoice may still come again that was posted before it.
     AFTERMATH: ClassVar[timedelta] = timedelta(days=90)
 
@@ -91,7 +99,7 @@ class Integration(WorkRow):
     lists_read_at = models.DateTimeField(null=True)
     followed_until = models.DateTimeField(null=True, help_text="Changes in the books before this were seen.")
     followed_at = models.DateTimeField(null=True, help_text="When the books were last asked for changes.")
-    compared_at = models.DateTimeField(null=True, help_text="When every open bill was last compared with the books.")
+    compared_at = models.DateTimeField(null=True, help_text="When all bills were last compared with the books.")
     ends_at = models.DateTimeField(null=True, help_text="When the books end this connection unless it is made anew.")
     confirm_switch = models.BooleanField(default=False, help_text="Waiting bills are of other books: ask first.")
     restored_at = models.DateTimeField(null=True, help_text="When the database was last restored from a backup.")
@@ -104,7 +112,7 @@ class Integration(WorkRow):
             models.UniqueConstraint(
                 fields=["kind", "external_id"], condition=~Q(state="disconnected"), name="books_belong_to_one_company"
             ),
-            # Several Desktop files may be active together (issue 4 routes by project); Online only once.
+            # Several Desktop files may be active together, each for its projects; Online only once.
             models.UniqueConstraint(
                 fields=["company"], condition=~Q(state="disconnected") & Q(kind="qbo"), name="one_active_qbo"
             ),
@@ -119,6 +127,11 @@ class Integration(WorkRow):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.account_name or self.external_id}"
+
+    @classmethod
+    def workable(cls) -> models.QuerySet[Self]:
+        """A company file is followed in the calls of its Web Connector."""
+        return super().workable().exclude(kind=cls.Kind.QBD)
 
     @property
     def is_active(self) -> bool:
@@ -151,6 +164,16 @@ class Integration(WorkRow):
         return ListEntry.Kind.ITEM if self.by_items else ListEntry.Kind.ACCOUNT
 
     @property
+    def bill_number_length(self) -> int:
+        """Intuit: Bill.DocNumber, at most 21 characters; qbXML: RefNumber, at most 20."""
+        return 21 if self.kind == self.Kind.QBO else 20
+
+    @property
+    def takes_files(self) -> bool:
+        """Can files be hung on its bills? Intuit: qbXML has no way to."""
+        return self.kind == self.Kind.QBO
+
+    @property
     def is_configured(self) -> bool:
         return self.ap_account_id is not None and self.set_up_at is not None
 
@@ -163,6 +186,12 @@ class Integration(WorkRow):
         company_id = company if isinstance(company, int) else company.pk
         return cls.objects.filter(company_id=company_id).exclude(state=cls.State.DISCONNECTED)
 
+    def pause(self, sentence: str, *, user: User | None = None, job: str = "") -> None:
+        """No bill is sent until somebody resumes; nothing is lost. A second time changes nothing."""
+        with transaction.atomic():
+            if Integration.objects.filter(pk=self.pk, paused=False).update(paused=True):
+                auditing.record(self.company_id, "integration.paused", self, sentence, user=user, job=job)
+
     def needs_reconnect(self) -> None:
         """The books no longer accept our sign-in; bills wait until an admin reconnects. Said once, not per bill."""
         with transaction.atomic():
@@ -171,6 +200,27 @@ class Integration(WorkRow):
                 self.state = self.State.NEEDS_RECONNECT
                 sentence = f"{self.get_kind_display()} no longer accepts inBuild's connection"
                 auditing.record(self.company_id, "integration.needs_reconnect", self, sentence, job="post")
+
+
+class ProjectBooks(models.Model):
+    """Which company file the bills of a project go to, where a company keeps several."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="+")
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="+")
+    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.project} goes to {self.integration}"
+
+    @classmethod
+    def of(cls, invoice: Invoice, active: list[Integration]) -> Integration | None:
+        """Of several company files the one of the invoice's project; the first, where it is of no project."""
+        if invoice.project_id is None:
+            return active[0]
+        wanted = cls.objects.filter(project_id=invoice.project_id).values_list("integration_id", flat=True).first()
+        return next((one for one in active if one.pk == wanted), None)
 
 
 class ListEntry(models.Model):

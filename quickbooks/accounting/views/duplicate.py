@@ -15,8 +15,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from accounting import linking, presenting
-from accounting.backends import InBooks, NeedsReconnect, NotSent
+from accounting import comparing, linking, presenting, unlinking
+from accounting.backends import InBooks, NeedsReconnect, NotSent, not_now
 from accounting.models import Bill, BookedBill, Integration, Moved
 from companies import access
 from invoices import recording
@@ -70,13 +70,13 @@ def mark(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
 def unlink(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
     bill = _bill(request, public_id)
     try:
-        linking.unlink(bill, user=request.user)
-    except linking.CannotLink as exc:
+        unlinking.unlink(bill, user=request.user)
+    except unlinking.CannotUnlink as exc:
         messages.error(request, str(exc))
     except Moved:
         messages.warning(request, GONE_ON)
     else:
-        messages.success(request, "Unlinked. The bill in QuickBooks stays as it is.")
+        messages.success(request, "Unlinked. The bill stays in QuickBooks as it is.")
     return redirect("invoices:detail", public_id=public_id)
 
 
@@ -89,8 +89,8 @@ def _decide(
         found = deed() or []
     except linking.CannotLink as exc:
         refusal = str(exc)
-    except NotSent:
-        refusal = "QuickBooks cannot be reached just now. Nothing was changed. Try again in a minute."
+    except NotSent as exc:
+        refusal = not_now(exc)
     except NeedsReconnect:
         for integration in Integration.active(bill.company_id):
             integration.needs_reconnect()
@@ -116,9 +116,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     invoice = bill.invoice
-    ours = Side(
-        "This invoice", invoice.number, invoice.vendor.name, invoice.invoice_date, invoice.amount_due, _memo(bill)
-    )
+    ours = side_of(bill, number=invoice.number, date=invoice.invoice_date)
     others = [_found(one) for one in found] or _others(bill)
     context: dict[str, Any] = presenting.bill_card(bill, request.membership) | {
         "ours": ours,
@@ -134,19 +132,25 @@ def _page(
 def _others(bill: Bill) -> list[Side]:
     """The bill of the books first: it is the one that may be linked."""
     booked = linking.known_in_books(bill)
-    sides = [_booked(bill, booked)] if booked else []
+    sides = [side_in_books(bill, booked)] if booked else []
     twins = recording.duplicates_of(bill.invoice).select_related("vendor", "bill")[:5]
     return sides + [_twin(twin) for twin in twins]
 
 
-def _booked(bill: Bill, booked: BookedBill) -> Side:
+def side_of(bill: Bill, *, number: str, date: date) -> Side:
+    """The invoice, with the number and date that are to be compared."""
+    invoice = bill.invoice
+    return Side("This invoice", number, invoice.vendor.name, date, invoice.amount_due, _memo(bill))
+
+
+def side_in_books(bill: Bill, booked: BookedBill) -> Side:
     there = Bill(company_id=bill.company_id, external_id=booked.external_id, integration=booked.integration)
     return Side(
         title="Bill in QuickBooks",
         number=booked.number,
         vendor=booked.vendor_name,
         date=booked.date,
-        total=booked.total,
+        total=comparing.signed(bill, booked.total),
         memo=booked.memo,
         url=presenting.quickbooks_url(there),
         is_outside=True,

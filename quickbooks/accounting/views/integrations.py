@@ -12,11 +12,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounting import configuring, listing, lists, preflight, setup
-from accounting.backends import NeedsReconnect, NotSent
+from accounting import configuring, following, listing, lists, preflight, routing, setup
+from accounting.backends import WAITS_FOR_PC, NeedsReconnect, NotSent
 from accounting.context import AHEAD
 from accounting.models import Bill, Integration, ListEntry
+from accounting.views import choosing
 from companies import access
+from companies.models import Company
+from qbd import presenting as desktop
 
 COUNTED = (
     ListEntry.Kind.VENDOR,
@@ -33,11 +36,19 @@ COUNTED = (
 @access.admin_writes
 def integrations(request: access.MemberRequest) -> HttpResponse:
     company = request.membership.company
-    integration = Integration.active(company).select_related("connected_by").order_by("id").first()
-    context: dict[str, Any] = {"integration": integration, "admins_only": access.ADMINS_ONLY}
+    integration = choosing.chosen(request)
+    context: dict[str, Any] = {
+        "integration": integration,
+        "admins_only": access.ADMINS_ONLY,
+        "why_not_online": configuring.why_not(company, Integration.Kind.QBO),
+        "why_not_desktop": configuring.why_not(company, Integration.Kind.QBD),
+        "former_files": desktop.former_files(company),
+        "desktop": desktop.card(integration) if integration else None,
+    }
     if integration:
-        context |= {
-            "waiting": _waiting(company.pk),
+        context |= choosing.among(request, integration) | {
+            "undecided": routing.undecided(company),
+            "waiting": _waiting(company),
             "settings_rows": [(step, setup.value(step, integration)) for step in setup.steps(integration)],
             "counts": _counts(integration),
             "ends_soon": integration.ends_at and integration.ends_at < timezone.now() + AHEAD,
@@ -54,8 +65,12 @@ def refresh_lists(request: access.MemberRequest, pk: int) -> HttpResponse:
     try:
         freed = lists.refresh(integration)
         configuring.suggest_accounts_payable(integration)
-    except NotSent:
-        messages.error(request, "QuickBooks cannot be reached just now. Try again in a minute.")
+    except NotSent as exc:
+        if exc.problem == WAITS_FOR_PC:
+            following.at_next_call(integration)
+            messages.success(request, "The lists are read when the Web Connector on the PC calls next.")
+        else:
+            messages.error(request, "QuickBooks cannot be reached just now. Try again in a minute.")
     except NeedsReconnect:
         integration.needs_reconnect()
         messages.error(request, "QuickBooks no longer accepts inBuild's connection. Reconnect it.")
@@ -68,8 +83,14 @@ def refresh_lists(request: access.MemberRequest, pk: int) -> HttpResponse:
 @access.admin_writes
 def check(request: access.MemberRequest, pk: int) -> HttpResponse:
     """Look at the books now; what comes of it stands on the page."""
-    freed = preflight.check(_mine(request, pk))
-    messages.success(request, f"QuickBooks was checked.{going_on(freed)}")
+    integration = _mine(request, pk)
+    freed = preflight.check(integration)
+    if integration.kind == Integration.Kind.QBD:
+        following.at_next_call(integration)
+        words = "What the PC showed last was checked. It is checked again when the Web Connector calls next."
+        messages.success(request, words + going_on(freed))
+    else:
+        messages.success(request, f"QuickBooks was checked.{going_on(freed)}")
     return redirect("accounting:integrations")
 
 
@@ -107,9 +128,9 @@ def going_on(bills: int) -> str:
     return f" {bills:,} waiting bill{'s' if bills != 1 else ''} went on." if bills else ""
 
 
-def _waiting(company_id: int) -> dict[str, Any]:
+def _waiting(company: Company) -> dict[str, Any]:
     """Bills that are not in QuickBooks yet, and what they come to where they are of one currency."""
-    rows = Bill.objects.filter(company_id=company_id).exclude(state__in=[Bill.State.SYNCED, Bill.State.SKIPPED])
+    rows = Bill.objects.filter(company=company).exclude(state__in=[Bill.State.SYNCED, Bill.State.SKIPPED])
     found = rows.aggregate(
         count=Count("pk"),
         total=Sum("invoice__amount_due", default=Decimal(0)),
@@ -121,8 +142,11 @@ def _waiting(company_id: int) -> dict[str, Any]:
 def _counts(integration: Integration) -> list[tuple[str, int]]:
     rows = ListEntry.objects.filter(integration=integration, active=True).values("kind").annotate(count=Count("pk"))
     found = {row["kind"]: row["count"] for row in rows}
-    return [(str(kind.label), found.get(kind.value, 0)) for kind in COUNTED]
+    counted = [kind for kind in COUNTED if kind != ListEntry.Kind.LOCATION or integration.kind == Integration.Kind.QBO]
+    return [(str(kind.label), found.get(kind.value, 0)) for kind in counted]
 
 
 def _mine(request: access.MemberRequest, pk: int) -> Integration:
-    return get_object_or_404(Integration.active(request.membership.company), pk=pk)
+    found = get_object_or_404(Integration.active(request.membership.company), pk=pk)
+    choosing.remember(request, found)
+    return found

@@ -15,14 +15,17 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounting import listing, mapping
-from accounting.backends import NeedsReconnect, NotSent, backend_for
+from accounting.backends import WAITS_FOR_PC, NeedsReconnect, NotSent, backend_for
 from accounting.listing import Row, Tab
 from accounting.mapping import Freed, Ours
 from accounting.models import Bill, Integration, ListEntry
 from accounting.problems import sentence
 from accounting.suggesting import Suggestions
+from accounting.views import choosing
 from companies import access
 from invoices.models import Vendor
+from qbd.models import VendorCreation
+from qbd.vendors import creations
 
 SHOWN_CAUSES = 10
 CREATING_SECONDS = 20.0
@@ -42,17 +45,22 @@ class Asked:
     focus: str = ""
     typed: dict[str, str] = field(default_factory=dict)
     matches: dict[str, list[ListEntry]] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)
 
     def query(self, **changes: str) -> str:
         missing = str(self.bill.invoice.public_id) if self.bill else ""
-        given = {"tab": self.tab.name, "q": self.text, "show": self.shown, "missing": missing} | changes
+        given = {"tab": self.tab.name, "q": self.text, "show": self.shown, "missing": missing} | self._file() | changes
         return urlencode({name: value for name, value in given.items() if value})
+
+    def _file(self) -> dict[str, str]:
+        """Said in every address, so that two windows with two files do not mix them."""
+        return {"file": str(self.integration.pk)} if self.files["company_files"] else {}
 
 
 @require_safe
 @access.workers_write
 def page(request: access.MemberRequest) -> HttpResponse:
-    asked = _asked(request, request.membership.company.pk)
+    asked = _asked(request)
     if asked is None:
         return render(request, "accounting/mapping_not_connected.html")
     return _page(request, asked)
@@ -62,7 +70,7 @@ def page(request: access.MemberRequest) -> HttpResponse:
 @access.workers_write
 def offered(request: access.MemberRequest) -> HttpResponse:
     """Names for the list under a field, where the books have too many to send all of them."""
-    asked = _asked(request, request.membership.company.pk)
+    asked = _asked(request)
     typed = next((str(value) for name, value in request.GET.items() if name.startswith("typed-")), "")[:100]
     rows = listing.entries(asked.integration, asked.tab.kind).filter(name__icontains=typed)[:50] if asked else []
     return render(request, "accounting/_offered.html", {"offered": rows})
@@ -72,7 +80,7 @@ def offered(request: access.MemberRequest) -> HttpResponse:
 @access.workers_write
 def save(request: access.MemberRequest) -> HttpResponse:
     """Everything the page can do with its rows. What was typed but cannot be understood comes back with choices."""
-    asked = _asked(request, request.membership.company.pk)
+    asked = _asked(request)
     if asked is None:
         return redirect("accounting:mapping")
     given = request.POST
@@ -162,14 +170,17 @@ def _clear(request: access.MemberRequest, asked: Asked, keys: list[str]) -> None
 def _create(request: access.MemberRequest, asked: Asked, keys: list[str]) -> None:
     """Create vendors in QuickBooks one by one, and map each. Stops at the first that QuickBooks cannot be asked for."""
     vendors = [one for one in listing.ours_of(asked.integration, asked.tab, keys).values() if isinstance(one, Vendor)]
-    made, freed, until = 0, Freed(), time.monotonic() + CREATING_SECONDS
+    made, wanted, freed, until = 0, 0, Freed(), time.monotonic() + CREATING_SECONDS
     for vendor in vendors:
         if time.monotonic() > until:
             messages.warning(request, f"{len(vendors) - made} are left. Press the button again to go on.")
             break
         try:
             result = backend_for(asked.integration).create_vendor(asked.integration, vendor)
-        except NotSent:
+        except NotSent as exc:
+            if exc.problem == WAITS_FOR_PC:
+                wanted += 1
+                continue
             messages.error(request, f"{vendor}: QuickBooks cannot be reached just now. Try again in a minute.")
             break
         except NeedsReconnect:
@@ -185,6 +196,10 @@ def _create(request: access.MemberRequest, asked: Asked, keys: list[str]) -> Non
         freed = Freed(freed.bills + one.bills, freed.total + one.total)
     if made:
         tell(request, freed, made, done="in QuickBooks now and mapped")
+    if wanted:
+        what = "the vendor" if wanted == 1 else f"the {wanted:,} vendors"
+        words = f"inBuild creates {what} when the Web Connector calls next, and maps what it created."
+        messages.success(request, words)
     elif not vendors:
         messages.warning(request, "Select vendors first.")
 
@@ -221,13 +236,14 @@ def _page(request: access.MemberRequest, asked: Asked, status: int = 200) -> Htt
         cursor=asked.cursor,
         suggestions=Suggestions(entries),
     )
+    wanted = _wanted(integration, found.rows)
     shown = [cause for key, cause in waiting.items() if asked.bill is None or only is None or key in only]
     context: dict[str, Any] = {
         "integration": integration,
         "asked": asked,
         "tab": tab,
         "tabs": [_tab(asked, one, waiting) for one in asked.tabs],
-        "rows": [_row(asked, row) for row in found.rows],
+        "rows": [_row(asked, row, wanted) for row in found.rows],
         "suggested": [f"{row.key}={row.suggestion.pk}" for row in found.rows if row.suggestion],
         "causes": [
             {"cause": cause, "query": asked.query(tab=cause.tab, q="", show="")} for cause in shown[:SHOWN_CAUSES]
@@ -242,7 +258,7 @@ def _page(request: access.MemberRequest, asked: Asked, status: int = 200) -> Htt
         "next_query": asked.query(after=found.next_cursor) if found.next_cursor else "",
         "can_work": request.membership.can_work,
         "workers_only": access.WORKERS_ONLY,
-    }
+    } | asked.files
     return render(request, "accounting/mapping.html", context, status=status)
 
 
@@ -255,8 +271,17 @@ def _tab(asked: Asked, tab: Tab, waiting: dict[str, listing.Cause]) -> dict[str,
     }
 
 
-def _row(asked: Asked, row: Row) -> dict[str, Any]:
+def _wanted(integration: Integration, rows: list[Row]) -> dict[str, VendorCreation]:
+    """Vendors that a company file shall get, or did not take, by the key of their row."""
+    if integration.kind != Integration.Kind.QBD:
+        return {}
+    found = creations(integration, [row.ours for row in rows if isinstance(row.ours, Vendor)])
+    return {f"vendor:{creation.vendor_id}": creation for creation in found}
+
+
+def _row(asked: Asked, row: Row, wanted: dict[str, VendorCreation]) -> dict[str, Any]:
     return {
+        "creation": wanted.get(row.key),
         "row": row,
         "typed": asked.typed.get(row.key, row.theirs),
         "matches": asked.matches.get(row.key, []),
@@ -264,12 +289,12 @@ def _row(asked: Asked, row: Row) -> dict[str, Any]:
     }
 
 
-def _asked(request: HttpRequest, company_id: int) -> Asked | None:
+def _asked(request: access.MemberRequest) -> Asked | None:
     """None where no QuickBooks is connected."""
-    integration = Integration.active(company_id).order_by("id").first()
+    integration = choosing.chosen(request)
     if integration is None:
         return None
-    given = request.GET
+    company_id, given = integration.company_id, request.GET
     bill = _bill(company_id, given.get("missing", ""))
     tabs = listing.tabs(integration)
     tab = next((tab for tab in tabs if tab.name == given.get("tab")), None)
@@ -279,7 +304,15 @@ def _asked(request: HttpRequest, company_id: int) -> Asked | None:
     text = given.get("q", "").replace("\0", "").strip()[:100]
     shown = given.get("show", "") if given.get("show", "") in listing.SHOWN else ""
     return Asked(
-        integration, tabs, tab or tabs[0], text, shown, given.get("after", "")[:900], bill, given.get("focus", "")[:140]
+        integration,
+        tabs,
+        tab or tabs[0],
+        text,
+        shown,
+        given.get("after", "")[:900],
+        bill,
+        given.get("focus", "")[:140],
+        files=choosing.among(request, integration),
     )
 
 

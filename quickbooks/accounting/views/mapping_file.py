@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounting import listing, mapping, mapping_file
 from accounting.listing import Tab
 from accounting.models import Integration
+from accounting.views import choosing
 from accounting.views.mapping import tell
 from companies import access
 
@@ -38,7 +39,7 @@ def upload(request: access.MemberRequest) -> HttpResponse:
     """Show what the file would change; nothing is changed yet."""
     integration, tab = _tab(request)
     file = request.FILES.get("file")
-    context: dict[str, Any] = {"tab": tab, "shown": SHOWN}
+    context: dict[str, Any] = {"tab": tab, "shown": SHOWN} | choosing.among(request, integration)
     if file is None:
         return render(
             request, "accounting/mapping_file.html", context | {"refusal": "Choose a file first."}, status=422
@@ -83,7 +84,7 @@ def _wanted(text: str) -> dict[str, int]:
 
 
 def _tab(request: access.MemberRequest) -> tuple[Integration, Tab]:
-    integration = Integration.active(request.membership.company).order_by("id").first()
+    integration = choosing.chosen(request)
     if integration is None:
         raise Http404
     tabs = listing.tabs(integration)

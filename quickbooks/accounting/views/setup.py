@@ -9,7 +9,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounting import configuring, setup
 from accounting.forms import SettingForm, form_of
-from accounting.models import Integration
+from accounting.models import Integration, ListEntry
+from accounting.views import choosing
 from accounting.views.integrations import going_on
 from companies import access
 
@@ -62,6 +63,7 @@ def _finish(request: access.MemberRequest, integration: Integration) -> HttpResp
         return redirect("accounting:integrations")
     rows = [(step, setup.value(step, integration)) for step in setup.steps(integration)]
     context = {"integration": integration, "settings_rows": rows, "is_last": True}
+    context |= choosing.among(request, integration)
     return render(request, "accounting/setup_finish.html", context)
 
 
@@ -78,13 +80,20 @@ def _show(
         "number": place + 1,
         "count": len(asked) + 1,
         "before": asked[place - 1] if place else None,
-    }
+        "waits_for_lists": _waits_for_lists(integration),
+    } | choosing.among(request, integration)
     return render(request, "accounting/setup_step.html", context, status=status)
+
+
+def _waits_for_lists(integration: Integration) -> bool:
+    """Nothing can be chosen before the Web Connector's first session brought the lists."""
+    is_desktop = integration.kind == Integration.Kind.QBD
+    return is_desktop and not ListEntry.objects.filter(integration=integration).exists()
 
 
 def _integration(request: access.MemberRequest) -> Integration:
     """The company's own active one; without one there is nothing to set up."""
-    found = Integration.active(request.membership.company).order_by("id").first()
+    found = choosing.chosen(request)
     if found is None:
         raise Http404
     return found
