@@ -1,7 +1,7 @@
 """The outermost middleware: sends calls from outside programs straight to their view.
 
-Webhooks have no session, no form token and no person behind them; what a browser page needs would only cost time and
-could answer them with a redirect or a login page.
+Webhooks and the Web Connector have no session, no form token and no person behind them; what a browser page needs
+would only cost time and could answer them with a redirect or a login page.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
-DOORS = ("/hooks/",)
+DOORS = ("/hooks/", "/qbwc/")
 
 
 class Doors:

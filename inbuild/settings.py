@@ -43,6 +43,11 @@ QBO_TIMEOUT_SECONDS = environment.number("QBO_TIMEOUT_SECONDS", 60)
 QBO_PAUSE_SECONDS = environment.number("QBO_PAUSE_SECONDS", 60)
 # The key Intuit signs its webhooks with; without it no webhook is believed.
 QBO_WEBHOOK_VERIFIER_TOKEN = environment.text("QBO_WEBHOOK_VERIFIER_TOKEN", "")
+# How long a change that a session handed over may be out before another session takes over.
+QBD_BUSY_SECONDS = environment.number("QBD_BUSY_SECONDS", 180)
+# How much a session of the Web Connector writes before a person gets their QuickBooks back; its largest call, in bytes.
+QBD_WRITES_PER_SESSION = environment.number("QBD_WRITES_PER_SESSION", 100)
+QBD_MAX_BODY = int(environment.number("QBD_MAX_BODY", 20_000_000))
 # How often the books are asked for what no webhook told, and how long one look may take.
 FOLLOW_SECONDS = environment.number("FOLLOW_SECONDS", 900)
 FOLLOW_LEASE_SECONDS = environment.number("FOLLOW_LEASE_SECONDS", 600)
@@ -124,6 +129,7 @@ INSTALLED_APPS = [
     "procore_sync",
     "accounting",
     "qbo",
+    "qbd",
 ]
 
 MIDDLEWARE = [
@@ -154,6 +160,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "companies.context.company",
                 "accounting.context.connection",
+                "qbd.context.web_connector",
             ],
             "builtins": ["django_htmx.templatetags.django_htmx", "companies.templatetags.plain"],
             "loaders": [
@@ -290,6 +297,6 @@ CELERY_BEAT_SCHEDULE = {
     "imports": {"task": "procore_sync.sweep", "schedule": SWEEP_SECONDS},
     "bills": {"task": "accounting.sweep", "schedule": SWEEP_SECONDS},
 }
-INTEGRATION_BACKENDS = {"qbo": "qbo.backend.Online"}
+INTEGRATION_BACKENDS = {"qbo": "qbo.backend.Online", "qbd": "qbd.backend.Desktop"}
 
 LOGGING_CONFIG = None

@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from inbuild import health
+from qbd import door
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="invoices:list"), name="home"),
@@ -15,8 +16,10 @@ urlpatterns = [
     path("settings/procore/", include("procore_sync.urls")),
     path("settings/accounting/", include("accounting.urls")),
     path("settings/accounting/qbo/", include("qbo.urls")),
+    path("settings/accounting/desktop/", include("qbd.urls")),
     path("hooks/procore/", include("procore_sync.hook_urls")),
     path("hooks/intuit/", include("qbo.hook_urls")),
+    path("qbwc/<str:key>/", door.receive, name="qbwc"),
     path("staff/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

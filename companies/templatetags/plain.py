@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,14 @@ def money(value: Decimal | None) -> str:
 def day(value: date | None) -> str:
     """Nov 22, 2026. Dates of invoices have no zone."""
     return f"{value:%b} {value.day}, {value.year}" if value else ""
+
+
+@register.filter
+def lasting(value: timedelta) -> str:
+    """1 h 4 min 9 s, without leading nothings."""
+    seconds = max(0, int(value.total_seconds()))
+    parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
 
 
 @register.simple_tag
