@@ -21,6 +21,8 @@ from launcher.state import DemoState, StateBusy
 from launcher.walk import Addresses, SignIn, WalkFailed
 
 PYTHON = [sys.executable]
+# In the order of seed_demo's admins; is it on QuickBooks Desktop?
+COMPANIES = ((walk.NORTHGATE, False), (walk.RIDGELINE, True))
 
 
 class DemoFailed(Exception):
@@ -105,7 +107,11 @@ class Demo:
     def _start_emulators(self) -> None:
         # Nothing of inBuild's own settings: they are other companies' programs.
         environment = for_process({})
-        for name, called in (("procore", "Procore"), ("intuit", "QuickBooks")):
+        for name, called in (
+            ("procore", "Procore"),
+            ("intuit", "QuickBooks"),
+            ("desktop", "QuickBooks Desktop"),
+        ):
             ledger = str(self.state.folder / f"{name}.ledger")
             where = ["--port", str(self.addresses.ports[called]), "--ledger", ledger]
             self._spawn(name, ["-m", f"emulators.{name}", *where, "--seed", "demo"], environment)
@@ -130,20 +136,21 @@ class Demo:
         ready = {
             "procore": f"{self.addresses.procore}/_emulator/ready",
             "intuit": f"{self.addresses.intuit}/_emulator/ready",
+            "desktop": f"{self.addresses.desktop}/_emulator/ready",
             "web": f"{self.addresses.product}/readyz",
         }
         for each in self.processes.children:
             if each.name in ready:
                 each.wait_ready(ready[each.name], timeout=60)
         self.processes.check()
-        self.say("Emulators of Procore and QuickBooks, web server, worker and beat are running.")
+        self.say("Emulators of Procore, QuickBooks and a PC, web server, worker and beat are running.")
 
     def _connect(self) -> None:
-        admin = next((who for who in self.sign_ins if who.is_admin), None)
-        if admin is None:
-            raise DemoFailed("seed_demo named no admin to sign in as.")
-        done = walk.connect_everything(self.addresses, admin)
-        self.say(done)
+        admins = [who for who in self.sign_ins if who.is_admin]
+        if len(admins) != len(COMPANIES):
+            raise DemoFailed("seed_demo named other admins than one for each company.")
+        for admin, (outside, on_desktop) in zip(admins, COMPANIES, strict=True):
+            self.say(walk.connect_everything(self.addresses, admin, outside, on_desktop=on_desktop))
 
     def watch(self) -> None:
         """Until Ctrl-C; if one process dies, the demo ends and says which."""
@@ -162,10 +169,12 @@ class Demo:
     def welcome(self) -> str:
         rows = [(who.email, who.password, who.role, who.company) for who in self.sign_ins]
         table = _table(("Sign in as", "Password", "Role", "Company"), rows)
+        online, on_desktop = (who.company for who in self.sign_ins if who.is_admin)
         return (
             f"\n  inBuild                 {self.addresses.product}\n"
             f"  Procore emulator        {self.addresses.procore}\n"
-            f"  QuickBooks emulator     {self.addresses.intuit}\n"
+            f"  QuickBooks Online       {self.addresses.intuit} (of {online})\n"
+            f"  QuickBooks Desktop      {self.addresses.desktop} (the PC of {on_desktop})\n"
             f"  Logs and data           {self.state.folder}\n\n{table}\n\nPress Ctrl-C to stop.\n"
         )
 
@@ -199,16 +208,18 @@ def _ignore_signals() -> None:
 
 def _port(text: str) -> int:
     port = int(text)
-    if not 1024 <= port <= 65533:
-        raise argparse.ArgumentTypeError("must be from 1024 to 65533: the two ports after it are used as well")
+    if not 1024 <= port <= 65532:
+        raise argparse.ArgumentTypeError("must be from 1024 to 65532: the three ports after it are used as well")
     return port
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run demo", description=__doc__)
-    parser.add_argument("--port", type=_port, default=8000, help="inBuild's port; the emulators take the next two")
+    parser.add_argument("--port", type=_port, default=8000, help="inBuild's port; the emulators take the next three")
     parser.add_argument("--reset", action="store_true", help="throw the kept data away first")
-    parser.add_argument("--once", action="store_true", help="mirror one invoice, check it, stop; for machines")
+    parser.add_argument(
+        "--once", action="store_true", help="mirror one invoice of each company, check it, stop; for machines"
+    )
     options = parser.parse_args(arguments)
     _stop_on_signals()
     state = DemoState(options.port)
@@ -233,8 +244,9 @@ def main(arguments: list[str]) -> int:
 def _run(demo: Demo, *, only_once: bool) -> int:
     demo.start()
     if only_once:
-        for line in once.mirror_one_invoice(demo.addresses, demo.sign_ins):
-            demo.say(line)
+        for company in once.companies(demo.addresses, demo.sign_ins):
+            for line in once.mirror_one_invoice(demo.addresses, company):
+                demo.say(line)
         return 0
     print(demo.welcome(), flush=True)
     demo.watch()

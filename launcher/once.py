@@ -1,6 +1,6 @@
-"""The demo's proof: one invoice approved in Procore becomes exactly one bill in QuickBooks, seen from outside.
+"""The demo's proof: an invoice approved in Procore becomes exactly one bill in QuickBooks, Online and Desktop.
 
-Only what the two emulators and inBuild's own pages say is believed, never our tables.
+Only what the emulators and inBuild's own pages say is believed, never our tables.
 """
 
 from __future__ import annotations
@@ -41,34 +41,6 @@ class Approved:
     total: Decimal
 
 
-def mirror_one_invoice(addresses: Addresses, sign_ins: list[SignIn]) -> Iterator[str]:
-    """Do it, and yield one line for each thing observed. Raises NotMirrored."""
-    admin = next(who for who in sign_ins if who.is_admin)
-    person = walk.signed_in(addresses, admin)
-    was_off = walk.switch_on(person)
-    yield "Switch: on." if was_off else "Switch: on already."
-    quickbooks, procore = EmulatorLedger(addresses.intuit), EmulatorLedger(addresses.procore)
-    before = {bill["id"] for bill in _bills(quickbooks)}
-    invoice = _approve_fresh_invoice(procore)
-    clock = time.monotonic()
-
-    def after() -> str:
-        return f"{time.monotonic() - clock:.1f} s after approval"
-
-    yield f"Procore: invoice {invoice.number} of {invoice.vendor}, {invoice.total:,.2f}, approved (id {invoice.id})."
-    event = _wait("Procore told nobody about the approval", lambda: _answered_webhook(procore, invoice))
-    yield f"Webhook: inBuild answered event {event}, {after()}."
-    _wait("inBuild's invoice list does not show it", lambda: _listed(person, invoice))
-    yield f"inBuild: invoice {invoice.number} is in the list, {after()}."
-    bill = _wait("QuickBooks got no bill", lambda: _bill_of(quickbooks, invoice, before))
-    yield f"QuickBooks: bill {bill['id']} for {bill['vendor_name']}, number {bill['doc_number']}, {after()}."
-    _wait("inBuild does not show it as Synced", lambda: _shown_as_synced(person, invoice))
-    yield f"inBuild: invoice {invoice.number} is Synced, {after()}."
-    time.sleep(SETTLED)
-    _compare(invoice, _bills(quickbooks), before)
-    yield "Checked: exactly one new bill; vendor, number and total agree with Procore, and its lines add up."
-
-
 class EmulatorLedger:
     """The control interface of an emulator."""
 
@@ -89,6 +61,66 @@ class EmulatorLedger:
                 f"{answer.request.method} {answer.url} answered {answer.status_code}: {answer.text[:500]}"
             )
         return answer.json()
+
+
+@dataclass(frozen=True)
+class Books:
+    """A company's books, as the ledger of their emulator has them; `which` names them in it."""
+
+    name: str
+    ledger: EmulatorLedger
+    which: str
+
+    def bills(self) -> list[Json]:
+        bills: list[Json] = self.ledger.get(f"ledger?{self.which}")["bills"]
+        return bills
+
+
+@dataclass(frozen=True)
+class MirroredCompany:
+    """A company of the demo: who acts in it, its id in Procore, and where its books are."""
+
+    admin: SignIn
+    procore_id: str
+    books: Books
+
+
+def companies(addresses: Addresses, sign_ins: list[SignIn]) -> list[MirroredCompany]:
+    """The first is on QuickBooks Online, the second on QuickBooks Desktop."""
+    online, on_desktop = (who for who in sign_ins if who.is_admin)
+    first, second = walk.NORTHGATE, walk.RIDGELINE
+    intuit, pc = EmulatorLedger(addresses.intuit), EmulatorLedger(addresses.desktop)
+    return [
+        MirroredCompany(online, first.procore_company_id, Books("QuickBooks Online", intuit, f"realm={first.realm}")),
+        MirroredCompany(on_desktop, second.procore_company_id, Books("QuickBooks Desktop", pc, f"file={second.file}")),
+    ]
+
+
+def mirror_one_invoice(addresses: Addresses, company: MirroredCompany) -> Iterator[str]:
+    """Do it, and yield one line for each thing observed. Raises NotMirrored."""
+    person = walk.signed_in(addresses, company.admin)
+    was_off = walk.switch_on(person)
+    yield f"{company.admin.company}: switch on." if was_off else f"{company.admin.company}: switch on already."
+    books, procore = company.books, EmulatorLedger(addresses.procore)
+    before = {bill["id"] for bill in books.bills()}
+    invoice = _approve_fresh_invoice(procore, company.procore_id)
+    clock = time.monotonic()
+
+    def after() -> str:
+        return f"{time.monotonic() - clock:.1f} s after approval"
+
+    yield f"Procore: invoice {invoice.number} of {invoice.vendor}, {invoice.total:,.2f}, approved (id {invoice.id})."
+    event = _wait("Procore told nobody about the approval", lambda: _answered_webhook(procore, invoice))
+    yield f"Webhook: inBuild answered event {event}, {after()}."
+    _wait("inBuild's invoice list does not show it", lambda: _listed(person, invoice))
+    yield f"inBuild: invoice {invoice.number} is in the list, {after()}."
+    bill = _wait(f"{books.name} got no bill", lambda: _bill_of(books, invoice, before))
+    yield f"{books.name}: bill {bill['id']} for {bill['vendor_name']}, number {bill['doc_number']}, {after()}."
+    _wait("inBuild does not show it as Synced", lambda: _shown_as_synced(person, invoice))
+    yield f"inBuild: invoice {invoice.number} is Synced, {after()}."
+    time.sleep(SETTLED)
+    _compare(invoice, books.bills(), before)
+    yield "Checked: exactly one new bill; vendor, number and total agree with Procore, and its lines add up."
 
 
 def _wait(failure: str, look: Callable[[], Found | None]) -> Found:
@@ -125,13 +157,8 @@ def _shown_as_synced(person: Browser, invoice: Approved) -> bool:
 # --- QuickBooks, as its emulator's ledger shows it ----------------------------------------------------------------
 
 
-def _bills(quickbooks: EmulatorLedger) -> list[Json]:
-    bills: list[Json] = quickbooks.get(f"ledger?realm={walk.NORTHGATE.realm}")["bills"]
-    return bills
-
-
-def _bill_of(quickbooks: EmulatorLedger, invoice: Approved, before: set[str]) -> Json | None:
-    new = [bill for bill in _bills(quickbooks) if bill["id"] not in before]
+def _bill_of(books: Books, invoice: Approved, before: set[str]) -> Json | None:
+    new = [bill for bill in books.bills() if bill["id"] not in before]
     return next((bill for bill in new if bill["doc_number"] == invoice.number), new[0] if new else None)
 
 
@@ -156,9 +183,9 @@ def _compare(invoice: Approved, bills: list[Json], before: set[str]) -> None:
 # --- Procore, as its emulator's control interface has it ----------------------------------------------------------
 
 
-def _approve_fresh_invoice(procore: EmulatorLedger) -> Approved:
+def _approve_fresh_invoice(procore: EmulatorLedger, company_id: str) -> Approved:
     """A new invoice under review, then approved as an owner's clerk would."""
-    made = procore.post("invoices", {"status": "under_review"})
+    made = procore.post("invoices", {"status": "under_review", "company_id": int(company_id)})
     row = procore.post(f"invoices/{made['id']}/status", {"status": "approved"})
     due = Decimal(str(row["current_payment_due"]))
     return Approved(str(row["id"]), str(row["invoice_number"]), str(row["vendor_name"]), due)

@@ -1,7 +1,7 @@
 """`./run test`: pytest, with a word about Chromium, which the tests marked `browser` need.
 
-Without arguments all tests run in two rounds: what needs no whole product on all cores side by side, each worker with
-servers of its own; then, one after the other, the tests that start the whole product and look at the clock.
+Without arguments all tests run in two rounds: most of them on all cores side by side, each worker with servers of its
+own; then, one after the other, those that look at the clock.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> NoReturn:
 def _rounds() -> list[list[str]]:
     # Workers would disturb each other in a Valkey that somebody gave us.
     workers = 1 if os.environ.get("REDIS_URL") else os.cpu_count() or 1
-    return [["-m", "not system", "-n", str(workers), "--dist", "worksteal"], ["-m", "system"]]
+    return [["-m", "not alone", "-n", str(workers), "--dist", "worksteal"], ["-m", "alone"]]
 
 
 class _Runner:

@@ -1,10 +1,11 @@
-"""Connects the demo's first company to the emulators through inBuild's own pages, as its admin would."""
+"""Connects a company of the demo to the emulators through inBuild's own pages, as its admin would."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 
+from launcher import desktop
 from launcher.browser import Browser, WalkFailed
 
 __all__ = ["Addresses", "SignIn", "WalkFailed", "connect_everything", "signed_in", "switch_on"]
@@ -24,10 +25,14 @@ class Outside:
     client_id: str
     client_secret: str
     realm: str
+    file: str
+    """Its company file on the PC with QuickBooks Desktop."""
 
 
-NORTHGATE = Outside("562949953421312", "demo-procore-client", "demo-procore-secret", "9130350000000001")
-RIDGELINE = Outside("562949953421399", "demo-procore-client-2", "demo-procore-secret-2", "9130350000000002")
+NORTHGATE = Outside("562949953421312", "demo-procore-client", "demo-procore-secret", "9130350000000001", "northgate")
+RIDGELINE = Outside(
+    "562949953421399", "demo-procore-client-2", "demo-procore-secret-2", "9130350000000002", "ridgeline"
+)
 
 
 @dataclass(frozen=True)
@@ -48,18 +53,26 @@ class Addresses:
     procore: str
     intuit: str
     ports: dict[str, int]
+    desktop: str = ""
 
     @classmethod
     def beside(cls, port: int) -> Addresses:
-        ports = {"inBuild": port, "Procore": port + 1, "QuickBooks": port + 2}
-        product, procore, intuit = (f"http://127.0.0.1:{number}" for number in ports.values())
-        return cls(product, procore, intuit, ports)
+        ports = {"inBuild": port, "Procore": port + 1, "QuickBooks": port + 2, "QuickBooks Desktop": port + 3}
+        product, procore, intuit, desktop = (f"http://127.0.0.1:{number}" for number in ports.values())
+        return cls(product, procore, intuit, ports, desktop)
 
 
-def connect_everything(addresses: Addresses, admin: SignIn, outside: Outside = NORTHGATE) -> str:
-    """Procore, QuickBooks, accounts; what is done already is left alone. Returns one line about it."""
+def connect_everything(
+    addresses: Addresses, admin: SignIn, outside: Outside = NORTHGATE, *, on_desktop: bool = False
+) -> str:
+    """Procore, QuickBooks Online or Desktop, accounts; what is done already stays. Returns one line about it."""
     person = signed_in(addresses, admin)
-    done = [_connect_procore(person, outside), _connect_quickbooks(person, outside), _choose_accounts(person)]
+    done = [_connect_procore(person, outside)]
+    if on_desktop:
+        done.append(desktop.connect(person, addresses.desktop, name=admin.company, file=outside.file))
+    else:
+        done.append(_connect_quickbooks(person, outside))
+    done.append(_choose_accounts(person))
     made = [each for each in done if each]
     return f"{admin.company}: {', '.join(made)}." if made else f"{admin.company} is connected already."
 
