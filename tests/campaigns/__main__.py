@@ -1,4 +1,4 @@
-"""`./run faults procore|quickbooks`, judged by the emulators' own ledgers; `./run screens` takes pictures of pages."""
+"""`./run faults WHICH`, judged by the emulators' own ledgers; `./run screens` takes pictures of the pages."""
 
 from __future__ import annotations
 
@@ -7,23 +7,34 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.campaigns import guards, procore, quickbooks, screens
+from tests.campaigns import desktop, desktop_guards, guards, procore, quickbooks, screens
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run faults", description=__doc__)
-    parser.add_argument("which", choices=["procore", "quickbooks", "screens"])
-    parser.add_argument("--approvals", type=int, help="approvals in each run (500 of procore, 400 of quickbooks)")
+    parser.add_argument("which", choices=["procore", "quickbooks", "desktop", "screens"])
+    parser.add_argument(
+        "--approvals", type=int, help="approvals in each run (500 of procore, 400 of quickbooks, 300 of desktop)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="the same seed asks for the same faults")
     parser.add_argument(
-        "--without", choices=sorted(guards.GUARDS), default="", help="take this guard of quickbooks out"
+        "--without",
+        choices=sorted((*guards.GUARDS, *desktop_guards.GUARDS)),
+        default="",
+        help="take this guard of quickbooks or desktop out",
     )
     given = parser.parse_args(arguments)
+    known = {"quickbooks": guards.GUARDS, "desktop": desktop_guards.GUARDS}.get(given.which, {})
+    if given.without and given.without not in known:
+        parser.error(f"{given.which} has no guard called {given.without!r}: {', '.join(sorted(known)) or 'none'}")
     with tempfile.TemporaryDirectory(prefix="inbuild-faults-") as folder:
         if given.which == "screens":
             return 0 if screens.main(folder=Path(folder)) else 1
         if given.which == "procore":
             good = procore.main(approvals=given.approvals or 500, seed=given.seed, folder=Path(folder))
+        elif given.which == "desktop":
+            bills = given.approvals or 300
+            good = desktop.main(bills=bills, seed=given.seed, folder=Path(folder), without=given.without)
         else:
             bills = given.approvals or 400
             good = quickbooks.main(bills=bills, seed=given.seed, folder=Path(folder), without=given.without)

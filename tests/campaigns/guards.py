@@ -88,7 +88,7 @@ class GuardMoved(Exception):
 def run(folder: Path, name: str | None, storm: Guard | None = None) -> Verdict:
     """A few bills in the storm of the guard: with it (`name` None) or without it, from a copy of the product."""
     guard = storm or GUARDS[name or ""]
-    source = _copy(folder / "source", guard) if name else ROOT
+    source = copy_without(folder / "source", guard) if name else ROOT
     env = {"QBO_TIMEOUT_SECONDS": "1", "QBO_QUARANTINE_SECONDS": "3", "QBO_LEASE_SECONDS": "4"}
     with running_product(folder, workers=0, env=env, source=source) as product:
         product.switch_on()
@@ -109,7 +109,7 @@ def run(folder: Path, name: str | None, storm: Guard | None = None) -> Verdict:
         return _settled(product, ids)
 
 
-def _copy(source: Path, guard: Guard) -> Path:
+def copy_without(source: Path, guard: Guard) -> Path:
     """The product as committed and changed here, with the guard taken out."""
     files = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -67,7 +67,36 @@ def main(*, folder: Path) -> bool:
             for name, page in _after(product, browser, look):
                 _shoot(page, f"{name}{look.suffix}")
         browser.close()
+    (folder / "desktop").mkdir()
+    with running_product(folder / "desktop", env=TIMES, desktop=True) as product, sync_playwright() as made:
+        browser = made.chromium.launch(executable_path=found, args=ARGUMENTS)
+        _let_the_pc_work(product)
+        for look in LOOKS:
+            for name, page in _on_desktop(product, browser, look):
+                _shoot(page, f"{name}{look.suffix}")
+        browser.close()
     return True
+
+
+def _let_the_pc_work(product: Product) -> None:
+    product.switch_on()
+    for record in product.procore.create_many(3, status="under_review"):
+        product.procore.approve(record["id"])
+    _posted(product, 3)
+
+
+def _on_desktop(product: Product, browser: Browser, look: Look) -> Iterator[tuple[str, Page]]:
+    """A company file: its health, how it is set up, what its sessions did."""
+    page = _opened(product, browser, look, "/settings/accounting/")
+    yield "desktop-health", page
+    [(connection,)] = product.rows("SELECT integration_id FROM qbd_connection")
+    page.goto(f"/settings/accounting/desktop/{connection}/")
+    yield "desktop-set-up", page
+    page.goto(f"/settings/accounting/desktop/{connection}/sessions/")
+    yield "desktop-sessions", page
+    [(session,)] = product.rows("SELECT id FROM qbd_session WHERE writes > 0 ORDER BY id DESC LIMIT 1")
+    page.goto(f"/settings/accounting/desktop/sessions/{session}/")
+    yield "desktop-session", page
 
 
 def _before(product: Product, browser: Browser, look: Look) -> Iterator[tuple[str, Page]]:

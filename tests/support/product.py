@@ -22,10 +22,12 @@ from launcher.places import ROOT, free_port
 from launcher.processes import Child
 from launcher.servers import PostgresServer, ValkeyServer
 from launcher.walk import Addresses, SignIn
+from tests.support.desktop import DesktopEmulator
 from tests.support.emulated import IntuitEmulator, ProcoreEmulator
 
 # Everything that in production takes minutes, in seconds; the order of the times is kept.
 SHORT_TIMES = {
+    "QBD_BUSY_SECONDS": "0",
     "QBO_TIMEOUT_SECONDS": "2",
     "QBO_PAUSE_SECONDS": "3",
     "QBO_QUARANTINE_SECONDS": "3",
@@ -56,6 +58,11 @@ class Product:
     @property
     def intuit(self) -> IntuitEmulator:
         return IntuitEmulator(self.addresses.intuit)
+
+    @property
+    def desktop(self) -> DesktopEmulator:
+        """The PC, where the product runs with one."""
+        return DesktopEmulator(self.addresses.desktop)
 
     def spawn(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Child:
         child = Child(
@@ -129,12 +136,13 @@ class Product:
 
     def connect(self) -> None:
         """Procore, QuickBooks and accounts, through the pages, as the admin would."""
+        on_desktop = bool(self.addresses.desktop)
         if any(name.startswith("worker") for name in self.processes):
-            walk.connect_everything(self.addresses, self.sign_ins["admin"])
+            walk.connect_everything(self.addresses, self.sign_ins["admin"], on_desktop=on_desktop)
             return
         # The webhooks are made in the background.
         helper = self.start_worker("connecting")
-        walk.connect_everything(self.addresses, self.sign_ins["admin"])
+        walk.connect_everything(self.addresses, self.sign_ins["admin"], on_desktop=on_desktop)
         helper.terminate()
         del self.processes["connecting"]
 
@@ -179,10 +187,17 @@ def running_product(
     env: Mapping[str, str] | None = None,
     durable: bool = True,
     source: Path = ROOT,
+    desktop: bool = False,
 ) -> Iterator[Product]:
-    """Everything up: both servers, both emulators, web, workers, beat, signed in and connected."""
+    """Everything up: both servers, the emulators, web, workers, beat, signed in and connected.
+
+    With `desktop` the first company's books are on a PC, whose Web Connector calls all the time.
+    """
     ports = {"inBuild": free_port(), "Procore": free_port(), "QuickBooks": free_port()}
     product_url, procore_url, intuit_url = (f"http://127.0.0.1:{port}" for port in ports.values())
+    if desktop:
+        ports["QuickBooks Desktop"] = free_port()
+    desktop_url = f"http://127.0.0.1:{ports['QuickBooks Desktop']}" if desktop else ""
     with PostgresServer(durable=durable) as database, ValkeyServer() as valkey:
         variables = product_variables(
             "test",
@@ -194,7 +209,7 @@ def running_product(
             procore_url=procore_url,
             intuit_url=intuit_url,
         )
-        addresses = Addresses(product_url, procore_url, intuit_url, ports)
+        addresses = Addresses(product_url, procore_url, intuit_url, ports, desktop_url)
         variables |= {**SHORT_TIMES, **(env or {})}
         product = Product(folder, database, valkey, addresses, variables, source)
         try:
@@ -209,10 +224,13 @@ def running_product(
 
 def _start(product: Product, *, workers: int, beat: bool) -> None:
     ports = product.addresses.ports
-    for name, port, options in (
-        ("procore", ports["Procore"], ("--rate-limit", "off")),
-        ("intuit", ports["QuickBooks"], ("--limits", "off")),
-    ):
+    emulators: list[tuple[str, str, tuple[str, ...]]] = [
+        ("procore", "Procore", ("--rate-limit", "off")),
+        ("intuit", "QuickBooks", ("--limits", "off")),
+        ("desktop", "QuickBooks Desktop", ()),
+    ]
+    running = [(name, ports[called], options) for name, called, options in emulators if called in ports]
+    for name, port, options in running:
         ledger = str(product.folder / f"{name}.sqlite")
         product.spawn(
             name, "-m", f"emulators.{name}", "--port", str(port), "--ledger", ledger, "--seed", "demo", *options
@@ -230,5 +248,5 @@ def _start(product: Product, *, workers: int, beat: bool) -> None:
     if beat:
         product.start_beat()
     product.processes["web"].wait_ready(f"{product.addresses.product}/readyz", timeout=60)
-    for name, url in (("procore", product.addresses.procore), ("intuit", product.addresses.intuit)):
-        product.processes[name].wait_ready(f"{url}/_emulator/ready", timeout=60)
+    for name, port, _ in running:
+        product.processes[name].wait_ready(f"http://127.0.0.1:{port}/_emulator/ready", timeout=60)

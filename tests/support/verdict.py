@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.desktop import FILE, DesktopEmulator
 from tests.support.emulated import REALM, IntuitEmulator, ProcoreEmulator
 
 
@@ -32,6 +33,24 @@ class Verdict:
 
 def judge(procore: ProcoreEmulator, intuit: IntuitEmulator, ids: Iterable[Any], realm: str = REALM) -> Verdict:
     """Compare what Procore says is approved, of either kind, with what QuickBooks says it has."""
+    return _compare(procore, ids, intuit.bills(realm))
+
+
+def judge_desktop(procore: ProcoreEmulator, desktop: DesktopEmulator, ids: Iterable[Any], file: str = FILE) -> Verdict:
+    """The same for a company file: every bill in it counts that was not there from the beginning, whoever made it.
+
+    A person may have changed its number since: it counts under the one with which it was made.
+    """
+    bills = [bill for bill in desktop.bills(file, ours=False) if bill["created_by"] != "seed"]
+    made = {
+        event["subject"]: event["data"]["body"]
+        for event in desktop.get("events", kind="bill.added", limit=1_000_000)["events"]
+    }
+    numbered = [{**bill, "doc_number": made[f"{file}/{bill['id']}"]["RefNumber"]} for bill in bills]
+    return _compare(procore, ids, numbered)
+
+
+def _compare(procore: ProcoreEmulator, ids: Iterable[Any], bills: Sequence[Mapping[str, Any]]) -> Verdict:
     wanted = set(map(str, ids))
     ledger = procore.get("ledger")
     there = [
@@ -39,7 +58,6 @@ def judge(procore: ProcoreEmulator, intuit: IntuitEmulator, ids: Iterable[Any], 
         *(row | {"current_payment_due": row["grand_total"]} for row in ledger["direct_costs"]),
     ]
     approved = [row for row in there if str(row["id"]) in wanted and row["status"] == "approved"]
-    bills = intuit.bills(realm)
     found = Counter(_key(bill["vendor_name"], bill["doc_number"]) for bill in bills)
     totals = {_key(bill["vendor_name"], bill["doc_number"]): bill for bill in bills}
     lost, wrong = [], []
