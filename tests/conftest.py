@@ -1,4 +1,4 @@
-"""Fixtures: companies with their people, and the two emulators on real sockets."""
+"""Fixtures: companies with their people, and the emulators on real sockets."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from accounting.models import Integration
 from companies.models import Company, Membership, Role, User
 from procore_sync.models import ProcoreIntegration
 from tests.support import connected, work
+from tests.support.desktop import DesktopEmulator
 from tests.support.emulated import IntuitEmulator, ProcoreEmulator
 from tests.support.emulator_process import running_emulator
 
@@ -87,6 +88,13 @@ def intuit_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def desktop_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    ledger: Path = tmp_path_factory.mktemp("desktop") / "ledger.sqlite"
+    with running_emulator("desktop", ledger, "--seed", "demo") as url:
+        yield url
+
+
 @pytest.fixture
 def procore(procore_process: str, settings: Any) -> ProcoreEmulator:
     """Procore's emulator, as seeded, with no faults; the product is pointed at it."""
@@ -112,6 +120,14 @@ def intuit(intuit_process: str, settings: Any) -> IntuitEmulator:
     emulator = IntuitEmulator(intuit_process)
     emulator.reset()
     work.forget_pacing()
+    return emulator
+
+
+@pytest.fixture
+def desktop(desktop_process: str) -> DesktopEmulator:
+    """A PC with QuickBooks Desktop and the Web Connector, as seeded, with no application and no cuts."""
+    emulator = DesktopEmulator(desktop_process)
+    emulator.reset()
     return emulator
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.product import Product
 
-pytestmark = [pytest.mark.browser, pytest.mark.system]
+pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.alone]
 
 
 def test_upload_approve_bill(product: Product, visit: Callable[..., Page], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.product import Product
 
-pytestmark = [pytest.mark.browser, pytest.mark.system]
+pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.alone]
 REVIEW = "/settings/procore/review/"
 
 

@@ -15,6 +15,7 @@ HANGING, FILES_EACH, LATER = 5, 10, 20
 
 
 @pytest.mark.system
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_fifty_files_that_hang(tmp_path: Path, figures: Callable[[str], None]) -> None:
     """One worker with eight threads; every file's storage keeps silent for a minute."""

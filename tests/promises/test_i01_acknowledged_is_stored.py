@@ -19,6 +19,7 @@ FAULTPOINTS = {"webhook.before_insert", "webhook.after_commit"}
 
 
 @pytest.mark.system
+@pytest.mark.alone
 def test_i1(tmp_path: Path, figures: Callable[[str], None]) -> None:
     env = {"FAULTPOINTS": ",".join(f"{point}=kill:0.004" for point in sorted(FAULTPOINTS))}
     points = tmp_path / "faultpoints"

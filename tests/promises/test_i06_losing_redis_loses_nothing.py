@@ -15,6 +15,7 @@ from tests.support.verdict import judge, wait_for
 
 
 @pytest.mark.system
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_i6(tmp_path: Path, figures: Callable[[str], None]) -> None:
     with running_product(tmp_path) as product:

@@ -22,6 +22,7 @@ PER_TEN_SECONDS = 60
 
 
 @pytest.mark.system
+@pytest.mark.alone
 @pytest.mark.timeout(500)
 def test_i12_procore(tmp_path: Path, figures: Callable[[str], None]) -> None:
     """A backlog that takes one company minutes at Procore's limit; another company's approvals come in seconds."""
@@ -54,6 +55,7 @@ def test_i12_procore(tmp_path: Path, figures: Callable[[str], None]) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.alone
 @pytest.mark.timeout(500)
 def test_i12_quickbooks(tmp_path: Path, figures: Callable[[str], None]) -> None:
     """A backlog of bills in one company, at the limits Intuit documents and with 400 ms a bill; another's come soon."""

@@ -19,6 +19,7 @@ APPROVALS, FLIPS = 120, 24
 
 
 @pytest.mark.system
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_i13(tmp_path: Path, figures: Callable[[str], None]) -> None:
     """Flipped while approvals stream in: nothing is created after *off* was shown, and what was created is posted."""

@@ -23,6 +23,7 @@ PER_CLOCK = 15
 
 
 @pytest.mark.system
+@pytest.mark.alone
 @pytest.mark.timeout(500)
 def test_i16(tmp_path: Path, figures: Callable[[str], None]) -> None:
     if not LIBRARY:

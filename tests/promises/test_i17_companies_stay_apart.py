@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from accounting import posting
 from accounting.models import Bill, BillFile, Integration
@@ -28,6 +29,7 @@ from procore_sync.models import (
     ProcoreProject,
     SentInvoice,
 )
+from qbd.models import Connection, Exchange, Session
 from tests.support import work
 
 pytestmark = pytest.mark.django_db
@@ -51,9 +53,19 @@ WITH_IDS = {
     "accounting:mark": ("public_id", "invoice"),
     "accounting:unlink": ("public_id", "invoice"),
     "accounting:in_books": ("public_id", "invoice"),
+    "accounting:resync": ("public_id", "invoice"),
     "accounting:retry_file": ("pk", "bill_file"),
     "accounting:waiting": ("pk", "integration"),
     "qbo:disconnect": ("pk", "integration"),
+    "qbd:set_up": ("pk", "company_file"),
+    "qbd:progress": ("pk", "company_file"),
+    "qbd:qwc": ("pk", "company_file"),
+    "qbd:password": ("pk", "company_file"),
+    "qbd:disconnect": ("pk", "company_file"),
+    "qbd:reconnect": ("pk", "company_file"),
+    "qbd:sessions": ("pk", "company_file"),
+    "qbd:session": ("pk", "pc_session"),
+    "qbd:exchange": ("pk", "exchange"),
     "procore_sync:check_invoice": ("pk", "procore_invoice"),
     "procore_sync:sent": ("public_id", "invoice"),
     "procore_sync:send": ("public_id", "invoice"),
@@ -94,6 +106,7 @@ WITHOUT_IDS = {
     "accounting:setup",
     "accounting:setup_step",  # names a step, not a row
     "accounting:mapping",
+    "accounting:projects",
     "accounting:map",
     "accounting:mapping_download",
     "accounting:mapping_upload",
@@ -101,13 +114,24 @@ WITHOUT_IDS = {
     "accounting:offered",
     "qbo:connect",
     "qbo:callback",
+    "qbd:add",
+    "qbwc",  # its key is a secret; see tests/quickbooks/qbd
     "companies:choose",
     "healthz",
     "readyz",
     "procore-hook",
     "intuit-hook",
 }
-NUMBERED = ("integration", "procore_invoice", "procore_file", "bill_file", "payment")
+NUMBERED = (
+    "integration",
+    "procore_invoice",
+    "procore_file",
+    "bill_file",
+    "payment",
+    "company_file",
+    "pc_session",
+    "exchange",
+)
 NOT_OURS = ("admin:", "account_", "mfa_")
 
 
@@ -181,7 +205,24 @@ def filled(company: Company, user: User) -> dict[str, Any]:
         state="refused",
         problem=f"{CANARY} payment.",
     )
+    company_file = Integration.objects.create(
+        company=company,
+        kind="qbd",
+        external_id=f"{{{company.pk}}}",
+        account_name=f"{CANARY} file",
+        state="connected",
+    )
+    pc = Connection.objects.create(
+        company=company, integration=company_file, key=f"{CANARY}-key", username=CANARY, password_sha256="0" * 64
+    )
+    pc_session = Session.objects.create(company=company, connection=pc, ticket_sha256=CANARY, words=CANARY)
+    exchange = Exchange.objects.create(
+        company=company, session=pc_session, about="write", sent=CANARY, received=CANARY, answered_at=timezone.now()
+    )
     return {
+        "company_file": company_file.pk,
+        "pc_session": pc_session.pk,
+        "exchange": exchange.pk,
         "procore_invoice": waiting.pk,
         "procore_file": file.pk,
         "payment": payment.pk,
@@ -269,9 +310,19 @@ def address_of(name: str, value: Any) -> str:
         "accounting:mark": f"/settings/accounting/bills/{value}/mark/",
         "accounting:unlink": f"/settings/accounting/bills/{value}/unlink/",
         "accounting:in_books": f"/settings/accounting/bills/{value}/books/check/",
+        "accounting:resync": f"/settings/accounting/bills/{value}/resync/",
         "accounting:retry_file": f"/settings/accounting/files/{value}/retry/",
         "accounting:waiting": f"/settings/accounting/{value}/waiting/send/",
         "qbo:disconnect": f"/settings/accounting/qbo/{value}/disconnect/",
+        "qbd:set_up": f"/settings/accounting/desktop/{value}/",
+        "qbd:progress": f"/settings/accounting/desktop/{value}/progress/",
+        "qbd:qwc": f"/settings/accounting/desktop/{value}/file/",
+        "qbd:password": f"/settings/accounting/desktop/{value}/password/",
+        "qbd:disconnect": f"/settings/accounting/desktop/{value}/disconnect/",
+        "qbd:reconnect": f"/settings/accounting/desktop/{value}/reconnect/",
+        "qbd:sessions": f"/settings/accounting/desktop/{value}/sessions/",
+        "qbd:session": f"/settings/accounting/desktop/sessions/{value}/",
+        "qbd:exchange": f"/settings/accounting/desktop/exchanges/{value}/received/",
         "procore_sync:update_bill": f"/settings/procore/invoices/{value}/update/",
         "procore_sync:delete_bill": f"/settings/procore/invoices/{value}/delete/",
         "accounting:change": f"/settings/accounting/bills/{value}/change/keep/",
@@ -315,6 +366,7 @@ def test_lists_and_settings_show_only_ones_own(
         "/procore/why/?kind=subcontractor_invoice&project=1&id=5",
         f"/procore/why/?q=http://testserver/invoices/{theirs['invoice']}/",
         "/settings/accounting/mapping/",
+        "/settings/accounting/projects/",
     ):
         answer = client.get(address)
         assert answer.status_code == 200
@@ -364,6 +416,7 @@ def snapshot() -> list[Any]:
         list(Invoice.objects.order_by("pk").values_list("pk", "state")),
         list(Bill.objects.order_by("pk").values_list("pk", "state", "attempt")),
         list(Integration.objects.order_by("pk").values_list("pk", "state", "expense_account")),
+        list(Connection.objects.order_by("pk").values_list("pk", "password_sha256")),
         list(ProcoreInvoice.objects.values_list("pk", "wanted", "backfill", "dismissed")),
         list(SentInvoice.objects.values_list("pk", "state", "next_at")),
         list(ProcoreAttachment.objects.values_list("pk", "state", "attempt")),
