@@ -89,7 +89,7 @@ def connect(desktop: DesktopEmulator, company: Any) -> str:
 
     user = User.objects.get()
     connection, password = connecting.add(company, "Northgate Builders", user=user)
-    app = str(desktop.add_application(connecting.web_connector_file(connection).decode(), password)["name"])
+    app = str(desktop.add_application(connecting.file_for_pc(connection).decode(), password)["name"])
     desktop.update(app)
     found = {entry.name: entry for entry in lists.accounts(connection.integration)}
     configuring.save(
