@@ -16,13 +16,14 @@ from django.db.models.functions import Now
 from accounting.backends import WAITS_FOR_PC, NotSent
 from accounting.models import Bill, Integration
 from inbuild.queue import database_now
-from qbd import line, qbxml
+from qbd import line, qbxml, statuses
 from qbd.models import Exchange, Question, Write
 from qbd.qbxml import Element
 
 FRESH = timedelta(hours=1)  # so that whoever asked finds the answer when they look again
 PATIENCE = timedelta(hours=1)
 AT_ONCE = 25  # questions in one message set
+TOLD = statuses.DONE | statuses.NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,14 @@ def ask(
 def ask_all(
     integration: Integration, requests: Sequence[Element], *, bill: Bill | None = None, since: datetime | None = None
 ) -> list[Answer]:
-    """Several questions at once; raises NotSent while any of the answers is missing."""
+    """Several questions at once; raises NotSent while any of the answers is missing, or was an error."""
     texts = [qbxml.payload(request).decode("ascii") for request in requests]
-    return [_joined(found) for found in _pages(integration, texts, bill, since)]
+    answers = [_joined(found) for found in _pages(integration, texts, bill, since)]
+    failed = next((answer for answer in answers if answer.code not in TOLD), None)
+    if failed is not None:
+        # An error says nothing of what is there: never taken for an empty list, and asked anew in another session.
+        raise NotSent(WAITS_FOR_PC, PATIENCE, f"{failed.message} ({failed.code})")
+    return answers
 
 
 def recorded(integration: Integration, write: Write, *, bill: Bill) -> str:
@@ -95,8 +101,10 @@ def _lay_out(integration: Integration, key: str, text: str, bill: Bill | None) -
 
 
 def _joined(pages: list[dict[str, Any]]) -> Answer:
+    """Of all pages; an error on one of them is an error of the whole."""
     rets = [qbxml.request(text.encode("ascii")) for page in pages for text in page["rets"]]
-    return Answer(pages[0]["code"], pages[0]["message"], rets)
+    worst = next((page for page in pages if page["code"] not in TOLD), pages[0])
+    return Answer(worst["code"], worst["message"], rets)
 
 
 # --- the door's side --------------------------------------------------------------------------------------------------

@@ -107,10 +107,15 @@ def _follow(session: Session, integration: Integration) -> bool:
         return _has_followed(session)
     rows = Integration.objects.filter(pk=integration.pk).filter(queue.FREE)
     for row in queue.take(rows, lease=timedelta(seconds=settings.FOLLOW_LEASE_SECONDS)):
-        following.follow(row)
+        # A bug of ours in reading keeps no bill from leaving.
+        queue.safely(row, following.follow, _give_back)
     if Question.objects.filter(integration=integration, bill=None, answered_at=None).exists():
         return False
     return _has_followed(session)
+
+
+def _give_back(integration: Integration, _reference: str) -> None:
+    queue.mine(integration).update(lease_until=None, followed_at=Now())
 
 
 def _has_followed(session: Session) -> bool:

@@ -6,13 +6,16 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from accounting import configuring, posting
-from accounting.models import Bill
+from accounting.backends import NotSent
+from accounting.models import Bill, Integration, ListEntry
 from accounting.problems import sentence
 from companies.models import Company, User
 from qbd import connecting, health, sessions
-from qbd.models import Session, VendorCreation
+from qbd.backend import Desktop
+from qbd.models import Question, Session, VendorCreation
 from tests.quickbooks.accounting import given
 from tests.quickbooks.qbd.conftest import Pc
 from tests.support.desktop import OTHER_FILE
@@ -152,6 +155,31 @@ def test_a_cut_makes_no_second_vendor(cut: str, pc: Pc, company: Company) -> Non
     assert names.count("Brand New Glass") == 1
     [there] = pc.desktop.bills()
     assert there["vendor_name"] == "Brand New Glass"
+
+
+@pytest.mark.parametrize("code", [1000, 3120, 530])
+def test_an_error_is_no_empty_list(code: int, pc: Pc, company: Company) -> None:
+    """Vendors that could not be read are still there, and nothing leaves on the strength of such an answer."""
+    vendors = ListEntry.objects.filter(kind=ListEntry.Kind.VENDOR, active=True)
+    known = vendors.count()
+    Question.objects.all().delete()
+    with pytest.raises(NotSent):
+        Desktop().refresh_lists(pc.integration)
+    page = {"code": code, "message": "QuickBooks had a problem", "rets": []}
+    Question.objects.filter(answered_at=None).update(answered_at=Now(), pages=[page])
+    with pytest.raises(NotSent, match="had a problem"):
+        Desktop().refresh_lists(pc.integration)
+    assert vendors.count() == known > 0
+
+
+def test_a_bug_in_reading_keeps_no_bill_from_leaving(pc: Pc, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr("qbd.backend.Desktop.follow", broken)
+    Integration.objects.filter(pk=pc.integration.pk).update(next_at=Now())
+    [bill] = pc.posted(company, given.approved(company))
+    assert bill.state == Bill.State.SYNCED
 
 
 def test_a_session_gives_quickbooks_back_after_so_many(pc: Pc, company: Company, settings: Any) -> None:
