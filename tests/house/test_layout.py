@@ -15,7 +15,7 @@ import quickbooks
 from django.urls import reverse
 
 from accounting import bells as accounting_bells
-from accounting.problems import CATALOGUE, CHECK, DUPLICATE, KEEP, MAPPING, SETTINGS
+from accounting.problems import CATALOGUE, CHECK, DUPLICATE, KEEP, MAPPING, PROJECTS, SETTINGS
 from inbuild.celery import app
 from inbuild.faultpoints import NAMES
 from procore_sync import bells
@@ -56,7 +56,7 @@ def test_every_problem_that_can_be_written_has_a_sentence_and_every_sentence_is_
         assert problem.sentence.endswith((".", "}"))
         for action in (problem.action, *(deed for _, deed in problem.choices)):
             # A page by its name, a deed of a change, or a deed that the address of the bill's deeds takes.
-            assert action in (SETTINGS, MAPPING, DUPLICATE, CHECK, KEEP) or reverse(
+            assert action in (SETTINGS, MAPPING, DUPLICATE, PROJECTS, CHECK, KEEP) or reverse(
                 "accounting:act", args=[uuid4(), action]
             )
 

@@ -416,7 +416,11 @@ def _our_own_bug(scene: Scene) -> Bill:
 
 
 # Entries that no emulator can bring about, each with the reason.
-# Only QuickBooks Desktop answers so; tests/quickbooks/qbd/test_statuses.py has the answers.
+# Of QuickBooks Desktop alone: tests/quickbooks/qbd has the answers (test_statuses.py) and what the PC makes of them.
 NOT_PRODUCED: dict[str, str] = dict.fromkeys(
-    ("in_use", "entry_gone", "feature_off", "user_not_allowed", "app_not_allowed", "malformed"), "QuickBooks Desktop"
+    (
+        *("in_use", "in_use_for_long", "entry_gone", "feature_off", "user_not_allowed", "app_not_allowed", "malformed"),
+        *("waits_for_pc", "which_file", "vendor_not_created"),
+    ),
+    "QuickBooks Desktop",
 )

@@ -119,6 +119,22 @@ def test_in_use_is_tried_again_under_another_id(code: int, pc: Pc, company: Comp
     assert [row["doc_number"] for row in pc.desktop.bills()].count("INV-1") == 1
 
 
+def test_in_use_for_long_is_for_a_person(pc: Pc, company: Company, accountant: User) -> None:
+    pc.posted(company, given.approved(company, "INV-0"))
+    pc.desktop.lock("Vendor", times=5)
+    [bill] = pc.posted(company, given.approved(company, "INV-1"))
+    for _ in range(4):
+        Bill.objects.filter(pk=bill.pk).update(next_at="2026-01-01T00:00:00Z")
+        pc.call()
+    bill.refresh_from_db()
+    assert (bill.state, bill.problem) == (Bill.State.FAILED, "in_use_for_long")
+    posting.retry(bill, user=accountant)
+    given.post(company)
+    pc.call()
+    bill.refresh_from_db()
+    assert bill.state == Bill.State.SYNCED
+
+
 def test_one_refused_bill_holds_up_no_other(pc: Pc, company: Company) -> None:
     """The period was closed after the session began, so QuickBooks itself has to say no."""
     pc.posted(company, given.approved(company, "INV-0"))
