@@ -33,6 +33,8 @@ from tests.support.paced import (
     worker,
 )
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def key() -> str:
@@ -283,7 +285,7 @@ def test_two_workers_of_eight_threads_use_the_limit_and_are_never_refused(settin
     begun = service.arrivals[0].at + 1  # nothing was remembered, so the second call came a second later
     rate = service.served(since=begun, until=begun + 9.7) * 60 / 9.7
     assert service.refused() == 0
-    assert 0.95 * 500 <= rate <= 500
+    assert 0.95 * 500 <= rate <= 500 + 60 / 9.7  # one call may lie on the edge of what is counted
     assert service.most_in_flight <= 8
     assert min(service.served("a"), service.served("b")) > 10
 

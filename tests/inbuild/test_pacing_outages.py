@@ -15,6 +15,8 @@ from inbuild.pacing import HeaderPacer, PacedWindow, Wait
 from launcher.servers import ValkeyServer
 from tests.support.paced import HOUR_WINDOW, Service, begin, ended, listening, seconds, tell, worker
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def key() -> str:
