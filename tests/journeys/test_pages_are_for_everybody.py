@@ -96,6 +96,7 @@ def test_every_page(product: Product, visit: Callable[..., Page]) -> None:
 FILES = "from tests.support.company_files import company_with_files as fill; import json; print(json.dumps(fill()))"
 
 
+@pytest.mark.timeout(900)
 def test_every_page_of_a_company_on_quickbooks_desktop(product: Product, visit: Callable[..., Page]) -> None:
     """A company of its own beside the others, as sessions of a PC would have left it."""
     shown: dict[str, str] = json.loads(product.manage("shell", "--verbosity", "0", "-c", FILES).splitlines()[-1])
