@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from accounting import changing
 from accounting.models import Bill, BillChange
 from companies.models import Company, User
+from qbd import sending
 from tests.quickbooks.accounting import given
 from tests.quickbooks.qbd.conftest import Pc
 
@@ -77,6 +80,36 @@ def test_updated_from_here(cut: str, pc: Pc, company: Company, accountant: User)
     assert (change.state, there["total"], str(bill.posted_total)) == (BillChange.State.DONE, "750.00", "750.00")
     assert there["id"] == bill.external_id
     assert cut == "" or pc.desktop.struck()[cut] == 1
+
+
+def test_a_version_that_is_gone_is_read_and_tried_again(
+    pc: Pc, company: Company, accountant: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody saved the bill between the look and the update: nothing was changed, and it goes again by itself."""
+    invoice = given.approved(company)
+    [bill] = pc.posted(company, invoice)
+    invoice.lines.update(gross="750.00")
+    type(invoice).objects.filter(pk=invoice.pk).update(gross="750.00", amount_due="750.00")
+    send = sending.send
+
+    def saved_by_somebody_first(*given: Any) -> None:
+        monkeypatch.setattr(sending, "send", send)
+        pc.desktop.change(bill.external_id, due_date="2026-12-24")
+        send(*given)
+
+    monkeypatch.setattr(sending, "send", saved_by_somebody_first)
+    changing.update_in_books(Bill.objects.get(pk=bill.pk), user=accountant)
+    given.post(company)
+    pc.call()
+    change = BillChange.latest(bill)
+    assert change is not None
+    assert (change.state, change.problem) == (BillChange.State.READY, "in_use")
+    assert [row["total"] for row in pc.desktop.bills()] == ["1000.00"]
+    BillChange.objects.update(next_at="2026-01-01T00:00:00Z")
+    pc.call()
+    change.refresh_from_db()
+    assert change.state == BillChange.State.DONE
+    assert [row["total"] for row in pc.desktop.bills()] == ["750.00"]
 
 
 def test_a_paid_bill_is_not_deleted(pc: Pc, company: Company, accountant: User) -> None:

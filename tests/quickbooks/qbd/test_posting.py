@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from accounting import posting
 from accounting.models import Bill
-from companies.models import Company
+from companies.models import Company, User
 from invoices import recording
 from qbd.models import Session, Write
 from tests.quickbooks.accounting import given
@@ -84,3 +85,17 @@ def test_while_one_is_in_doubt_the_answer_to_it_is_kept(pc: Pc, company: Company
     [clear] = pc.session().exchanges.filter(about="clear")
     assert "ClearAllMessageSets" not in clear.sent
     assert not Write.objects.get(pk=settled.pk).is_cleared
+
+
+def test_a_negative_invoice_becomes_a_vendor_credit(pc: Pc, company: Company, accountant: User) -> None:
+    lines = (recording.NewLine("Returned panels", Decimal("-250.00"), Decimal(0), "16-100", "Electrical"),)
+    [bill] = pc.posted(company, given.approved(company, "CR-1", lines=lines))
+    assert (bill.state, bill.problem) == (Bill.State.ON_HOLD, "negative")
+    posting.choose(bill, user=accountant, kind=Bill.Kind.VENDOR_CREDIT)
+    given.post(company)
+    pc.call()
+    bill.refresh_from_db()
+    [there] = pc.desktop.vendor_credits()
+    assert pc.desktop.bills() == []
+    assert (there["doc_number"], there["total"]) == ("CR-1", "250.00")
+    assert (bill.state, bill.external_id, bill.posted_total) == (Bill.State.SYNCED, there["id"], Decimal("-250.00"))
