@@ -4,8 +4,30 @@ import os
 
 from celery import Celery
 from celery.signals import setup_logging
+from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inbuild.settings")
+
+
+class DoorbellChannel(redis.Channel):
+    """Leaves the messages of a lost connection alone: the sweep rings again.
+
+    kombu 5.7 would put back those that a worker has taken and not begun, and acknowledge those it has, over the
+    connection that is gone; either error ends the worker (tests/promises/test_i06_losing_redis_loses_nothing.py).
+    """
+
+    do_restore = False
+
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
+        if not self.closed:
+            super().basic_ack(delivery_tag, multiple)
+
+    def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        if not self.closed:
+            super().basic_reject(delivery_tag, requeue)
+
+
+redis.Transport.Channel = DoorbellChannel
 
 app = Celery("inbuild")
 app.config_from_object("django.conf:settings", namespace="CELERY")

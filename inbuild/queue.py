@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
@@ -19,7 +19,6 @@ from django.db import InterfaceError, OperationalError, connection, models, tran
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from kombu import Connection
-from kombu.pools import producers
 
 from inbuild.faultpoints import faultpoint
 from inbuild.models import Turn
@@ -225,9 +224,12 @@ def safely(
 
 
 class _Bell:
-    """Publishes wake-ups; after one failure it stays silent for 30 s, so that Redis never slows a request."""
+    """Publishes wake-ups, one at a time; after a failure one caller every two seconds looks whether Redis is back.
 
-    SILENCE = 30.0
+    So that Redis never slows a request, and beat's sweep reaches the workers a moment after it has come back.
+    """
+
+    SILENCE = 2.0
     TIMEOUT = 0.3
 
     def __init__(self) -> None:
@@ -236,26 +238,32 @@ class _Bell:
         self._connection: Connection | None = None
 
     def ring(self, task: str, company_id: int) -> None:
-        if time.monotonic() < self._silent_until:
+        if time.monotonic() < self._silent_until or not self._lock.acquire(timeout=self.TIMEOUT):
             return
         try:
-            self._publish(task, company_id)
+            if time.monotonic() >= self._silent_until:
+                self._publish(task, company_id)
         except Exception as error:  # whatever Redis does, the row is committed and the sweep will find it
             self._silent_until = time.monotonic() + self.SILENCE
+            self._forget()
             log.warning("the doorbell is silent", task=task, error=type(error).__name__)
+        finally:
+            self._lock.release()
 
     def _publish(self, task: str, company_id: int) -> None:
         from inbuild.celery import app
 
-        with producers[self._connected()].acquire(block=True, timeout=self.TIMEOUT) as producer:
-            app.send_task(task, kwargs={"company_id": company_id}, producer=producer, retry=False)
+        if self._connection is None:
+            quick = {"socket_timeout": self.TIMEOUT, "socket_connect_timeout": self.TIMEOUT, "max_retries": 0}
+            self._connection = Connection(settings.REDIS_URL, transport_options=quick)
+        app.send_task(task, kwargs={"company_id": company_id}, producer=self._connection.Producer(), retry=False)
 
-    def _connected(self) -> Connection:
-        with self._lock:
-            if self._connection is None:
-                quick = {"socket_timeout": self.TIMEOUT, "socket_connect_timeout": self.TIMEOUT}
-                self._connection = Connection(settings.REDIS_URL, transport_options=quick | {"max_retries": 0})
-            return self._connection
+    def _forget(self) -> None:
+        """Begin anew with the next one, whatever state a broken connection is in."""
+        broken, self._connection = self._connection, None
+        if broken is not None:
+            with suppress(Exception):
+                broken.release()
 
 
 _bell = _Bell()

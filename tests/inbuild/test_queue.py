@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 from django.db.models import F
 from django.db.models.functions import Now
+from redis import Redis
 
 from accounting.models import Bill
 from companies.models import Company
 from inbuild import queue
 from inbuild.models import Turn
+from launcher.servers import ValkeyServer
 from tests.quickbooks.qbo.test_backend import approved
 
 LEASE = timedelta(seconds=60)
@@ -153,6 +157,42 @@ def test_without_redis_the_bell_is_silent_and_quick(settings: object, monkeypatc
     for _ in range(100):
         bell.ring("accounting.post_due", 1)
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_the_bell_rings_again_a_moment_after_redis_is_back(settings: Any, how: str) -> None:
+    with ValkeyServer() as valkey:
+        settings.REDIS_URL = valkey.url
+        bell = queue._Bell()
+        _ring_from_many_threads(bell)
+        assert _rung(valkey)
+        (valkey.kill if how == "killed" else valkey.freeze)()
+        assert _ring_from_many_threads(bell) < 2
+        (valkey.start if how == "killed" else valkey.thaw)()
+        with Redis.from_url(valkey.url) as client:
+            client.flushall()
+        until = time.monotonic() + 4
+        while not _rung(valkey) and time.monotonic() < until:
+            bell.ring("accounting.post_due", 1)
+            time.sleep(0.05)
+        assert _rung(valkey)
+
+
+def _ring_from_many_threads(bell: queue._Bell) -> float:
+    """Seconds that the slowest of 400 took."""
+
+    def ring(_: int) -> float:
+        started = time.monotonic()
+        bell.ring("accounting.post_due", 1)
+        return time.monotonic() - started
+
+    with ThreadPoolExecutor(8) as threads:
+        return max(threads.map(ring, range(400)))
+
+
+def _rung(valkey: ValkeyServer) -> int:
+    with Redis.from_url(valkey.url) as client:
+        return int(client.llen("celery"))
 
 
 def test_backoff_grows_to_a_quarter_of_an_hour() -> None:

@@ -7,9 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
+import redis
 import requests
+from celery import Celery
 
+from launcher.processes import Child
 from tests.support.product import Product, running_product
 from tests.support.verdict import judge, wait_for
 
@@ -52,3 +56,54 @@ def _slowest(product: Product, label: str) -> float:
         assert requests.post(url, data=body, headers={"Authorization": secret}, timeout=10).status_code == 200
         times.append(time.monotonic() - started)
     return max(times)
+
+
+@pytest.mark.system
+@pytest.mark.timeout(300)
+def test_i6_workers_live_through_it(tmp_path: Path, figures: Callable[[str], None]) -> None:
+    """Redis goes ten times while messages lie inside a worker that have not begun; the same process works on."""
+    inside = []
+    with running_product(tmp_path, beat=False, connected=False) as product:
+        worker = product.processes["worker0"]
+        for _ in range(10):
+            with psycopg.connect(product.database.url) as holding:
+                holding.execute("LOCK TABLE procore_sync_procoreintegration IN ACCESS EXCLUSIVE MODE")
+                inside.append(_fill_the_worker(product))
+                product.valkey.kill()
+                time.sleep(0.3)
+            product.valkey.start()
+            _ring_once_and_wait(product, worker)
+            assert worker.alive
+    figures(
+        f"Redis gone {len(inside)} times · messages inside the worker {min(inside)} to {max(inside)} · workers ended 0"
+    )
+
+
+def _fill_the_worker(product: Product) -> int:
+    """Messages that it has taken and not begun, because all its threads wait for the database."""
+    _ring(product, 24)
+    with redis.Redis.from_url(product.valkey.url) as client:
+        _until(lambda: client.hlen("unacked") >= 4)
+        return int(client.hlen("unacked"))
+
+
+def _ring(product: Product, times: int) -> None:
+    with Celery(broker=product.valkey.url) as bell:
+        for _ in range(times):
+            bell.send_task("procore_sync.sweep", ignore_result=True)
+
+
+def _ring_once_and_wait(product: Product, worker: Child) -> None:
+    def done() -> int:
+        return product.log("worker0").count("succeeded")
+
+    before = done()
+    _ring(product, 1)
+    _until(lambda: done() > before or not worker.alive)
+
+
+def _until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
