@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from accounting.books import Attached, BillShown, Paper, PaymentShown, Reading
 from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
+from companies.models import User
 from invoices.models import Vendor
 
 
@@ -165,8 +166,8 @@ class Backend(Protocol):
     def read_books(self, integration: Integration) -> Books | Refused:
         """What the books are set to now. Raises NotSent and NeedsReconnect."""
 
-    def create_vendor(self, integration: Integration, vendor: Vendor) -> ListEntry | Refused:
-        """A person chose to create it; one of exactly this name is used if it is there.
+    def create_vendor(self, integration: Integration, vendor: Vendor, by: User) -> ListEntry | Refused:
+        """`by` chose to create it; one of exactly this name is used if it is there.
 
         Raises NotSent and NeedsReconnect.
         """

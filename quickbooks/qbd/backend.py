@@ -13,6 +13,7 @@ from accounting.backends import Absent, Books, Done, InBooks, NotSent, Outcome, 
 from accounting.books import WINDOW, Attached, BillShown, Paper, PaymentShown, Reading
 from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
+from companies.models import User
 from inbuild.faultpoints import faultpoint
 from invoices.models import Vendor
 from qbd import asking, document, hosts, line, queries, reading, recovery, sending, vendors
@@ -109,11 +110,11 @@ class Desktop:
             raise NotSent(Bill.WAITS_FOR_PC, PATIENCE)
         return books
 
-    def create_vendor(self, integration: Integration, vendor: Vendor) -> ListEntry | Refused:
+    def create_vendor(self, integration: Integration, vendor: Vendor, by: User) -> ListEntry | Refused:
         found = vendors.known(integration, vendor)
         if found is not None:
             return found
-        vendors.want(integration, vendor, by=integration.connected_by)
+        vendors.want(integration, vendor, by=by)
         raise NotSent(Bill.WAITS_FOR_PC, PATIENCE)
 
     def follow(self, integration: Integration, *, whole: bool) -> Reading:

@@ -16,6 +16,7 @@ from accounting.books import Attached, BillShown, Paper, PaymentShown, Reading
 from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from companies import auditing
+from companies.models import User
 from inbuild import http
 from inbuild.faultpoints import faultpoint
 from invoices.models import Vendor
@@ -161,7 +162,7 @@ class Online:
         found = _settled(integration, f"bill:{bill.pk}", lambda company: vendors.find(company, integration, vendor))
         return found if isinstance(found, Refused) else None
 
-    def create_vendor(self, integration: Integration, vendor: Vendor) -> ListEntry | Refused:
+    def create_vendor(self, integration: Integration, vendor: Vendor, by: User) -> ListEntry | Refused:
         return _settled(
             integration, f"vendor:{vendor.pk}", lambda company: vendors.create(company, integration, vendor)
         )

@@ -176,7 +176,7 @@ def _create(request: access.MemberRequest, asked: Asked, keys: list[str]) -> Non
             messages.warning(request, f"{len(vendors) - made} are left. Press the button again to go on.")
             break
         try:
-            result = backend_for(asked.integration).create_vendor(asked.integration, vendor)
+            result = backend_for(asked.integration).create_vendor(asked.integration, vendor, request.user)
         except NotSent as exc:
             if exc.problem == WAITS_FOR_PC:
                 wanted += 1

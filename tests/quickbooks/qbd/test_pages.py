@@ -218,18 +218,19 @@ def test_a_vendor_is_created_at_the_next_call_and_a_refusal_is_shown(
 ) -> None:
     bill = company_files.approved(company, "V-1")
     vendor = bill.invoice.vendor
+    Integration.objects.update(connected_by=None)  # who presses counts, not who connected
     save = f"{PAGE}mapping/save/?tab=vendors"
     for _ in range(2):  # a double click
         answer = _posted(client, save, create=f"vendor:{vendor.pk}")
         assert "inBuild creates the vendor when the Web Connector calls next" in answer
-    assert VendorCreation.objects.get().state == "wanted"
+    assert (VendorCreation.objects.get().state, VendorCreation.objects.get().by) == ("wanted", admin)
     page = words(client, f"{PAGE}mapping/")
     assert "Created with the Web Connector's next call" in page
     VendorCreation.objects.update(state="refused", words="QuickBooks has a customer of this name.")
     page = words(client, f"{PAGE}mapping/")
     assert "QuickBooks has a customer of this name." in page
     _posted(client, save, create=f"vendor:{vendor.pk}")
-    assert VendorCreation.objects.get().state == "wanted"
+    assert (VendorCreation.objects.get().state, VendorCreation.objects.get().by) == ("wanted", admin)
     assert Vendor.objects.count() == 1
 
 
