@@ -22,6 +22,7 @@ def control_world_api(emulation: Emulation) -> Blueprint:
     tell_errors(api)
     _add_projects(api, emulation)
     _add_vendors(api, emulation)
+    _add_cost_codes(api, emulation)
     _add_periods(api, emulation)
     _add_payments(api, emulation)
 
@@ -62,7 +63,7 @@ def _add_projects(api: Blueprint, emulation: Emulation) -> None:
 
     @api.patch("/projects/<int:project_id>")
     def change_project(project_id: int) -> ResponseReturnValue:
-        """Any field of a project, e.g. {"name"}, or {"active": false} to close it; emit, quiet."""
+        """Any field of a project, e.g. {"name"}, {"origin_id"}, or {"active": false} to close it; emit, quiet."""
         wanted = body_object()
         silence = silence_of(emulation, wanted)
         project = emulation.storage.need("project", project_id)
@@ -132,7 +133,7 @@ def _add_vendors(api: Blueprint, emulation: Emulation) -> None:
 
     @api.patch("/vendors/<int:vendor_id>")
     def change_vendor(vendor_id: int) -> ResponseReturnValue:
-        """Any field of a vendor, e.g. {"name"} or {"is_active": false}; emit, quiet."""
+        """Any field of a vendor, e.g. {"name"}, {"origin_id"} or {"is_active": false}; emit, quiet."""
         wanted = body_object()
         silence = silence_of(emulation, wanted)
         vendor = emulation.storage.need("vendor", vendor_id)
@@ -150,6 +151,21 @@ def _store_vendor(emulation: Emulation, vendor: dict[str, Any], company_id: int,
     vendor.update({key: value for key, value in wanted.items() if key in vendor and key != "id"})
     emulation.storage.put("vendor", vendor, company_id=company_id)
     emulation.ledger.append("vendor_changed", vendor["id"], {"name": vendor["name"]})
+
+
+def _add_cost_codes(api: Blueprint, emulation: Emulation) -> None:
+    @api.patch("/projects/<int:project_id>/cost_codes/<int:code_id>")
+    def change_cost_code(project_id: int, code_id: int) -> ResponseReturnValue:
+        """{"origin_id"}: what an ERP connector writes, in its example `<of the job>|<of the code>`; sends nothing."""
+        wanted = body_object()
+        project = emulation.storage.need("project", project_id)
+        code = next(
+            code for code in emulation.storage.every("cost_code", project_id=project_id) if code["id"] == code_id
+        )
+        code.update({key: value for key, value in wanted.items() if key in ("origin_id", "origin_data")})
+        code["updated_at"] = emulation.clock.stamp()
+        emulation.storage.put("cost_code", code, company_id=project["company"]["id"], project_id=project_id)
+        return jsonify(code)
 
 
 def _add_periods(api: Blueprint, emulation: Emulation) -> None:

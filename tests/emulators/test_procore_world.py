@@ -227,6 +227,35 @@ def test_a_commitment_names_its_vendor_by_company_and_the_vendor_directory_by_na
     assert vendor["id"] in [v["id"] for v in project_vendors]
 
 
+def test_an_erp_connectors_ids_stand_where_procore_documents_them(procore: Procore) -> None:
+    """Vendors and projects in list and show, cost codes in their list and in a direct cost's lines; never in a
+    subcontractor invoice, which carries the ids of Procore alone."""
+    project_id = procore.get("/rest/v1.0/projects", company_id=COMPANY)[0]["id"]
+    vendor_id = procore.get("/rest/v1.0/vendors", company_id=COMPANY)[0]["id"]
+    code_id = procore.get("/rest/v1.0/cost_codes", project_id=project_id)[0]["id"]
+    job, vendor, code = "800003DD-1600977189", "800000CD-1389650341", "800003DD-1600977189|800005FA-1477351439"
+    procore.control("PATCH", f"/projects/{project_id}", {"origin_id": job})
+    procore.control("PATCH", f"/vendors/{vendor_id}", {"origin_id": vendor})
+    procore.control("PATCH", f"/projects/{project_id}/cost_codes/{code_id}", {"origin_id": code})
+
+    def listed(path: str, origin_id: str, **query: Any) -> list[int]:
+        return [row["id"] for row in procore.get(path, **query, **{"filters[origin_id]": origin_id})]
+
+    assert listed("/rest/v1.0/projects", job, company_id=COMPANY) == [project_id]
+    assert listed("/rest/v1.0/vendors", vendor, company_id=COMPANY) == [vendor_id]
+    assert listed("/rest/v1.0/cost_codes", code, project_id=project_id) == [code_id]
+    by_id = {"company_id": COMPANY, "filters[id][]": [vendor_id]}
+    assert [row["origin_id"] for row in procore.get("/rest/v1.0/vendors", **by_id)] == [vendor]
+    assert procore.get(f"/rest/v1.0/vendors/{vendor_id}", company_id=COMPANY)["origin_id"] == vendor
+    lines = [{"cost_code_id": code_id, "amount": "12.00"}]
+    cost = procore.control("POST", "/direct_costs", {"project_id": project_id, "lines": lines})
+    shown = procore.get(f"/rest/v1.1/projects/{project_id}/direct_costs/{cost['id']}")
+    assert [line["cost_code"]["origin_id"] for line in shown["line_items"]] == [code]
+    invoice = procore.control("POST", "/invoices", {"project_id": project_id})
+    assert vendor not in (told := json.dumps(procore.requisition(invoice)))
+    assert code not in told
+
+
 def test_catalogues_of_a_project(procore: Procore) -> None:
     project_id = procore.get("/rest/v1.0/projects", company_id=COMPANY)[0]["id"]
     periods = procore.get(f"/rest/v1.0/projects/{project_id}/billing_periods")
