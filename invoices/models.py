@@ -15,6 +15,9 @@ from django.utils import timezone
 
 from companies.models import Company, User
 
+ORIGIN_ID = 60  # no id of QuickBooks' is longer
+ORIGIN_HELP = "The id that Procore's ERP integration keeps for it."
+
 
 class Money(models.DecimalField):  # type: ignore[type-arg]
     """An exact amount of the invoice's currency, two decimals."""
@@ -30,6 +33,8 @@ class Vendor(models.Model):
     name = models.CharField(max_length=255)
     procore_id = models.BigIntegerField(null=True, blank=True)
     procore_environment = models.CharField(max_length=20, blank=True, help_text="Where that id is unique.")
+    origin_id = models.CharField(max_length=ORIGIN_ID, blank=True, help_text=ORIGIN_HELP)
+    origin_asked_at = models.DateTimeField(null=True, blank=True, help_text="When Procore was last asked for that id.")
 
     class Meta:
         constraints = [
@@ -49,6 +54,7 @@ class Project(models.Model):
     number = models.CharField(max_length=60, blank=True)
     procore_id = models.BigIntegerField(null=True, blank=True)
     procore_environment = models.CharField(max_length=20, blank=True, help_text="Where that id is unique.")
+    origin_id = models.CharField(max_length=ORIGIN_ID, blank=True, help_text=ORIGIN_HELP)
 
     class Meta:
         constraints = [
@@ -66,6 +72,7 @@ class CostCode(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="cost_codes")
     code = models.CharField(max_length=120)
     name = models.CharField(max_length=255, blank=True)
+    origin_id = models.CharField(max_length=ORIGIN_ID, blank=True, help_text=ORIGIN_HELP)
 
     class Meta:
         constraints = [

@@ -29,6 +29,7 @@ class NewLine:
     cost_code: str = ""
     cost_code_name: str = ""
     cost_type: str = ""
+    cost_code_origin_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +127,33 @@ def refresh_from_procore(
     )
 
 
-def know_projects(company: Company, environment: str, projects: Iterable[tuple[int, str, str]]) -> None:
-    """Projects of Procore's by id, name and number: an invoice made here can name one before any was imported."""
+def know_projects(company: Company, environment: str, projects: Iterable[tuple[int, str, str, str]]) -> None:
+    """Projects of Procore's by id, name, number and the id its ERP integration keeps: an invoice made here can name one
+    before any was imported."""
     Project.objects.bulk_create(
         [
-            Project(company=company, procore_environment=environment, procore_id=procore_id, name=name, number=number)
-            for procore_id, name, number in projects
+            Project(
+                company=company,
+                procore_environment=environment,
+                procore_id=procore_id,
+                name=name,
+                number=number,
+                origin_id=origin_id,
+            )
+            for procore_id, name, number, origin_id in projects
         ],
         batch_size=200,
         update_conflicts=True,
         unique_fields=["company", "procore_environment", "procore_id"],
-        update_fields=["name", "number"],
+        update_fields=["name", "number", "origin_id"],
     )
+
+
+def know_origins(vendors: Sequence[Vendor], *, at: datetime) -> None:
+    """Keep the `origin_id` that Procore showed of these when it was asked."""
+    for vendor in vendors:
+        vendor.origin_asked_at = at
+    Vendor.objects.bulk_update(vendors, ["origin_id", "origin_asked_at"], batch_size=500)
 
 
 def note_mismatch(invoice: Invoice, sentence: str) -> None:
@@ -244,6 +260,7 @@ def _write_lines(invoice: Invoice, new: NewInvoice) -> None:
         )
         for position, line in enumerate(new.lines, start=1)
     )
+    _know_code_origins(invoice.company, new.lines)
 
 
 def _cost_code(company: Company, line: NewLine) -> CostCode | None:
@@ -253,6 +270,15 @@ def _cost_code(company: Company, line: NewLine) -> CostCode | None:
         company=company, code=line.cost_code[:120], defaults={"name": line.cost_code_name[:255]}
     )
     return found
+
+
+def _know_code_origins(company: Company, lines: Sequence[NewLine]) -> None:
+    """Procore keeps codes by project; of two projects that say different ids the last one's is kept."""
+    told = {line.cost_code[:120]: line.cost_code_origin_id for line in lines if line.cost_code_origin_id}
+    # In one order, so that two imports never wait for each other.
+    for code in sorted(told):
+        rows = CostCode.objects.filter(company=company, code=code).exclude(origin_id=told[code])
+        rows.update(origin_id=told[code])
 
 
 def _vendor_from_procore(company: Company, new: NewInvoice) -> Vendor:

@@ -87,6 +87,11 @@ class Procore:
         company_id = self._integration.procore_company_id
         return self._object(self._get(f"/rest/v1.0/projects/{project_id}", company_id=company_id))
 
+    def vendors(self, ids: Sequence[int]) -> list[Mapping[str, Any]]:
+        """Those of the company's directory with these ids."""
+        filters = {"company_id": self._integration.procore_company_id, "filters[id][]": list(ids)}
+        return self._pages("/rest/v1.0/vendors", **filters)
+
     def try_reading_invoices(self, project_id: int) -> None:
         """Raises Forbidden where invoices of this project may not be read."""
         self._list(self._get("/rest/v1.1/requisitions", project_id=project_id, per_page=1))

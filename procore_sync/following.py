@@ -257,7 +257,13 @@ def new_invoice(row: ProcoreInvoice, integration: ProcoreIntegration, fetched: F
         mismatch=fetched.mismatch,
         lines=tuple(
             recording.NewLine(
-                line.description, line.gross, line.retainage, line.cost_code, line.cost_code_name, line.cost_type
+                line.description,
+                line.gross,
+                line.retainage,
+                line.cost_code,
+                line.cost_code_name,
+                line.cost_type,
+                line.cost_code_origin_id,
             )
             for line in lines
         ),

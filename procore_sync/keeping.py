@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Least, Now
 
 from inbuild.queue import backoff, database_now, mine, ring
-from procore_sync import hooks, projects, steps
+from procore_sync import hooks, projects, steps, vendors
 from procore_sync.bells import SWEEP_DUE
 from procore_sync.client import Forbidden, Procore, ProcoreError, Refused, SignInRefused, Unavailable
 from procore_sync.importing import Taken
@@ -59,6 +59,7 @@ def _begin(integration: ProcoreIntegration, procore: Procore) -> None:
         raise Refused(steps.NO_COMPANY)
     known = projects.remember(integration, procore)
     _note(integration, steps.listed(known))
+    vendors.learn_again(integration)
     _keep_company_hook(integration, procore)
     still_ours(integration, check_started_at=started, procore_company_name=name, **steps.own_user(me))
     integration.check_started_at = started

@@ -34,9 +34,8 @@ def remember(integration: ProcoreIntegration, procore: Procore) -> Known:
     listed = {row["id"]: row for row in procore.projects() if _is_usable(row)}
     rows = ProcoreProject.objects.filter(integration=integration)
     _store(integration, listed.values())
-    recording.know_projects(
-        integration.company, integration.environment, [(row["id"], *_names(row)) for row in listed.values()]
-    )
+    facts = [(row["id"], *_names(row), reading.origin_id(row.get("origin_id"))) for row in listed.values()]
+    recording.know_projects(integration.company, integration.environment, facts)
     # A new one, or one that is open again, is compared with Procore at once.
     to_follow = rows.filter(Q(is_open=False) | Q(next_at=None), procore_id__in=listed)
     if to_follow.update(is_open=True, compare_due_at=Now(), next_at=Now()):

@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 MAX_ID = 2**63 - 1
+ORIGIN_ID = 60
 # Procore's webhook names, in lower case. "Draw requests" are what its API calls requisitions.
 SUBCONTRACTOR_INVOICES = "draw requests"
 DIRECT_COSTS = "direct costs"
@@ -124,6 +125,16 @@ def text(value: Any) -> str:
     if value is None or isinstance(value, dict | list):
         return ""
     return _clean(str(value))
+
+
+def origin_id(value: Any) -> str:
+    """The id under which another system knows a record; what is too long for one is none.
+
+    Procore: its connector to QuickBooks Desktop keeps the ListID there, of a cost code behind that of the project:
+    `job|code`. What stands there for QuickBooks Online is not documented, so it is only ever suggested.
+    """
+    found = text(value).rpartition("|")[2].strip()
+    return found if len(found) <= ORIGIN_ID else ""
 
 
 def status_key(value: Any) -> str:

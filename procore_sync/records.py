@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from procore_sync import identities
-from procore_sync.reading import Unreadable, a_date, a_moment, an_id, money, optional_id, status_key, text
+from procore_sync.reading import Unreadable, a_date, a_moment, an_id, money, optional_id, origin_id, status_key, text
 
 SUBCONTRACTOR_INVOICE, DIRECT_COST = "subcontractor_invoice", "direct_cost"
 APPROVED = frozenset({"approved", "approved_as_noted"})
@@ -29,6 +29,7 @@ class Line:
     gross: Decimal
     retainage: Decimal
     cost_type: str = ""
+    cost_code_origin_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ def direct_cost_lines(data: Mapping[str, Any]) -> tuple[Line, ...]:
             gross=money(_first(row, "total_amount", "amount"), "line amount"),
             retainage=Decimal(0),
             cost_type=_cost_type(row),
+            cost_code_origin_id=_code_origin_id(row),
         )
         for row in rows
     )
@@ -292,6 +294,12 @@ def _code(row: Mapping[str, Any]) -> tuple[str, str]:
     if isinstance(code, dict):
         return text(code.get("full_code") or code.get("code")), text(code.get("name"))
     return "", ""
+
+
+def _code_origin_id(row: Mapping[str, Any]) -> str:
+    """Only a direct cost's lines show the cost code itself; those of a subcontractor invoice carry its id alone."""
+    code = row.get("cost_code")
+    return origin_id(code.get("origin_id")) if isinstance(code, dict) else ""
 
 
 def _cost_type(row: Mapping[str, Any]) -> str:

@@ -11,7 +11,18 @@ from django.db.models import F
 from django.db.models.functions import Least, Now
 
 from inbuild import queue
-from procore_sync import absorbing, attaching, importing, keeping, leaving, payments, sending, sweeping, telling
+from procore_sync import (
+    absorbing,
+    attaching,
+    importing,
+    keeping,
+    leaving,
+    payments,
+    sending,
+    sweeping,
+    telling,
+    vendors,
+)
 from procore_sync.bells import ATTACH_DUE, CHECK_DUE, IMPORT_DUE, SEND_DUE, SWEEP_DUE, TELL_DUE
 from procore_sync.client import pacer
 from procore_sync.models import (
@@ -30,7 +41,7 @@ CALLS_OF_AN_IMPORT = 3
 
 @shared_task(name=IMPORT_DUE)
 def import_due(*, company_id: int, **_: object) -> None:
-    """Absorb the new deliveries of one company, then bring its due invoices up to date."""
+    """Absorb the new deliveries of one company, bring its due invoices up to date, then ask about their vendors."""
     queue.drain(
         IMPORT_DUE,
         company_id,
@@ -40,17 +51,19 @@ def import_due(*, company_id: int, **_: object) -> None:
             or (queue.due(ProcoreInvoice, company_id).exists() and _may_ask_procore(company_id))
         ),
     )
+    vendors.learn_new(company_id)
 
 
 @shared_task(name=SWEEP_DUE)
 def sweep_due(*, company_id: int, **_: object) -> None:
-    """Sweep the projects of one company whose turn it is."""
+    """Sweep the projects of one company whose turn it is, then ask about vendors still unknown."""
     queue.drain(
         SWEEP_DUE,
         company_id,
         work_one=lambda: _sweep_one(company_id),
         anything_due=lambda: queue.due(ProcoreProject, company_id).exists(),
     )
+    vendors.learn_new(company_id)
 
 
 @shared_task(name=CHECK_DUE)
