@@ -16,7 +16,7 @@ from django.db.models.functions import Lower
 from accounting.mapping import Ours, key_of
 from accounting.models import Bill, Integration, ListEntry, MissingMapping
 from accounting.models import Mapping as Mapped
-from accounting.suggesting import Suggestions
+from accounting.suggesting import Suggestion, Suggestions
 from invoices.models import CostCode, InvoiceLine, Project, Vendor
 
 PAGE = 50
@@ -56,7 +56,7 @@ class Row:
     name: str
     cause: Cause | None
     mapped: Mapped | None
-    suggestion: ListEntry | None
+    suggestion: Suggestion | None
 
     @property
     def is_inactive(self) -> bool:
@@ -247,21 +247,39 @@ def _rows(
         getattr(row, column if column == "cost_type" else f"{column}_id"): row
         for row in mapped.select_related("entry", "by")
     }
+    origins = {} if suggestions is None else _origin_ids(integration, tab, found)
     rows = []
     for one, value in zip(found, values, strict=True):
         row = known.get(value)
         key = key_of(one, tab.kind)
         is_good = row is not None and row.entry.active and row.entry.is_usable
-        suggestion = None if is_good or suggestions is None else _suggestion(suggestions, one)
+        suggestion = None if is_good or suggestions is None else _suggestion(suggestions, one, origins)
         rows.append(Row(one, key, str(one), waiting.get(key), row, suggestion))
     return rows
 
 
-def _suggestion(suggestions: Suggestions, ours: Ours) -> ListEntry | None:
+def _suggestion(suggestions: Suggestions, ours: Ours, origins: Mapping[int, str]) -> Suggestion | None:
     if isinstance(ours, str):
         return suggestions.of(ours)
     code = ours.code if isinstance(ours, CostCode) else ours.number if isinstance(ours, Project) else ""
-    return suggestions.of(ours.name or str(ours), code=code)
+    return suggestions.of(ours.name or str(ours), code=code, origin_id=origins.get(ours.pk, ""))
+
+
+def _origin_ids(integration: Integration, tab: Tab, found: Iterable[Any]) -> dict[int, str]:
+    """By which id Procore's ERP integration knows these, where that is an id of this tab's list.
+
+    A project is a customer or job there, never a class. A cost code may be an item or an account: QuickBooks Online
+    numbers both alike, so an id that both lists have says nothing.
+    """
+    if tab.kind == Kind.CLASS or tab.prefix.endswith("-type:"):
+        return {}
+    known = {one.pk: one.origin_id for one in found if one.origin_id}
+    if tab.name == "codes" and known:
+        other = Kind.ACCOUNT if tab.kind == Kind.ITEM else Kind.ITEM
+        rows = ListEntry.objects.filter(integration=integration, kind=other, external_id__in=known.values())
+        taken = set(rows.values_list("external_id", flat=True))
+        known = {pk: origin_id for pk, origin_id in known.items() if origin_id not in taken}
+    return known
 
 
 def ours_of(integration: Integration, tab: Tab, keys: Iterable[str]) -> dict[str, Ours]:

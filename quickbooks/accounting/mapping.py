@@ -254,6 +254,12 @@ def _is_mended(integration: Integration, key: str) -> bool:
     return column != "project" and kind == integration.target_kind and _usable(integration.default_target)
 
 
+def waiting_vendors(company_id: int) -> list[int]:
+    """The vendors whose mapping bills wait for."""
+    rows = MissingMapping.objects.filter(company_id=company_id, key__startswith="vendor:")
+    return [int(key.partition(":")[2]) for key in rows.order_by("key").values_list("key", flat=True).distinct()]
+
+
 def note_missing(bill: Bill, missing: Iterable[Missing]) -> None:
     """Replace what a bill is known to wait for."""
     MissingMapping.objects.filter(bill=bill).delete()

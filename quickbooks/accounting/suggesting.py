@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from accounting.models import ListEntry
 
@@ -17,6 +18,14 @@ def normalised(name: str) -> str:
     words = re.sub(r"[^\w\s]", " ", name.casefold().replace("&", " and ")).split()
     kept = [word for word in words if word not in SUFFIXES and word != "the"]
     return " ".join(kept or words)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """An entry of the books, and what speaks for it in a person's words."""
+
+    entry: ListEntry
+    reason: str
 
 
 class Suggestions:
@@ -34,16 +43,28 @@ class Suggestions:
                 self._by_form[form].append(entry)
         self._forms = sorted(self._by_form)
 
-    def of(self, name: str, *, code: str = "", origin_id: str = "") -> ListEntry | None:
-        """The one candidate by id, by exact name, by name without its legal form, or by code; else None."""
-        for matches in (
-            _of(self._by_id, origin_id),
-            _of(self._by_name, name.casefold()),
-            _of(self._by_form, normalised(name)),
-            self._by_code(normalised(code)) if code else [],
+    def of(self, name: str, *, code: str = "", origin_id: str = "") -> Suggestion | None:
+        """The one candidate by id, by exact name, by name without its legal form, or by code; else None.
+
+        `origin_id` is what Procore's ERP integration calls it. That may have been another system's, whose ids only look
+        like QuickBooks', so where the id says one entry and the name another, none is suggested.
+        """
+        by_name = self._by_words(name, code)
+        by_id = _of(self._by_id, origin_id)
+        if len(by_id) != 1:
+            return by_name
+        if by_name is not None and by_name.entry != by_id[0]:
+            return None
+        return Suggestion(by_id[0], "Same id in Procore")
+
+    def _by_words(self, name: str, code: str) -> Suggestion | None:
+        for reason, matches in (
+            ("Same name", _of(self._by_name, name.casefold())),
+            ("Same name, written differently", _of(self._by_form, normalised(name))),
+            ("Same code", self._by_code(normalised(code)) if code else []),
         ):
             if len(matches) == 1:
-                return matches[0]
+                return Suggestion(matches[0], reason)
         return None
 
     def _by_code(self, code: str) -> list[ListEntry]:
@@ -59,7 +80,3 @@ class Suggestions:
 
 def _of(known: Mapping[str, list[ListEntry]], wanted: str) -> list[ListEntry]:
     return known.get(wanted, []) if wanted else []
-
-
-def suggest(entries: Iterable[ListEntry], name: str, *, code: str = "", origin_id: str = "") -> ListEntry | None:
-    return Suggestions(entries).of(name, code=code, origin_id=origin_id)

@@ -244,7 +244,7 @@ def _page(request: access.MemberRequest, asked: Asked, status: int = 200) -> Htt
         "tab": tab,
         "tabs": [_tab(asked, one, waiting) for one in asked.tabs],
         "rows": [_row(asked, row, wanted) for row in found.rows],
-        "suggested": [f"{row.key}={row.suggestion.pk}" for row in found.rows if row.suggestion],
+        "suggested": [f"{row.key}={row.suggestion.entry.pk}" for row in found.rows if row.suggestion],
         "causes": [
             {"cause": cause, "query": asked.query(tab=cause.tab, q="", show="")} for cause in shown[:SHOWN_CAUSES]
         ],
