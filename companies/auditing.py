@@ -56,7 +56,8 @@ def record_each(
     abouts: Iterable[models.Model],
     sentence: str,
     *,
-    job: str,
+    user: User | None = None,
+    job: str = "",
     before: dict[str, Any],
     after: dict[str, Any],
 ) -> None:
@@ -66,7 +67,8 @@ def record_each(
         (
             AuditEvent(
                 company_id=about.company_id,  # type: ignore[attr-defined]
-                job=job,
+                user=user,
+                job=job if user is None else "",
                 verb=verb,
                 object_type=about._meta.model_name or "",
                 object_id=str(about.pk),

@@ -13,6 +13,7 @@ urlpatterns = [
     path("companies/", include("companies.urls")),
     path("invoices/", include("invoices.urls")),
     path("procore/", include("procore_sync.page_urls")),
+    path("attention/", include("accounting.page_urls")),
     path("settings/procore/", include("procore_sync.urls")),
     path("settings/accounting/", include("accounting.urls")),
     path("settings/accounting/qbo/", include("qbo.urls")),

@@ -172,6 +172,11 @@ class Invoice(models.Model):
             models.Index(fields=["company", "-invoice_date", "-id"], name="invoice_list"),
             models.Index(fields=["company", "project", "-invoice_date", "-id"], name="invoice_list_by_project"),
             models.Index(fields=["company", "vendor", "number_key"], name="invoice_duplicates"),
+            models.Index(
+                fields=["company"],
+                condition=Q(source_state__in=["changed", "no_longer_approved", "deleted"]),
+                name="invoice_differs",
+            ),
         ]
 
     def __str__(self) -> str:

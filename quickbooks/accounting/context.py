@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounting import attention
 from accounting.models import Integration
 from companies.access import membership_of
 
@@ -17,8 +19,17 @@ AHEAD = timedelta(days=30)
 
 
 def connection(request: HttpRequest) -> dict[str, Any]:
-    """`connection_notices`, asked for only by the pages that show them."""
-    return {"connection_notices": lambda: _notices(request)}
+    """`connection_notices` and `attention_count`, asked for only by the pages that show them."""
+    return {
+        "connection_notices": lambda: _notices(request),
+        "attention_count": cache(lambda: _count(request)),
+    }
+
+
+def _count(request: HttpRequest) -> int:
+    """How many invoices need a person; asked once for a page, however often it says it."""
+    membership = membership_of(request) if hasattr(request, "user") and hasattr(request, "session") else None
+    return attention.count(membership.company_id) if membership else 0
 
 
 def _notices(request: HttpRequest) -> list[dict[str, str]]:

@@ -100,7 +100,7 @@ def causes(company_id: int, known: Iterable[Tab], *, bill: Bill | None = None) -
     )
     made = {}
     for row in found.order_by("-total", "key"):
-        tab = next((tab for tab in known if row["key"].startswith(tab.prefix) and _is_row(row["key"])), None)
+        tab = next((tab for tab in known if row["key"].startswith(tab.prefix) and names_a_row(row["key"])), None)
         made[row["key"]] = Cause(
             row["key"],
             row["called"],
@@ -112,7 +112,7 @@ def causes(company_id: int, known: Iterable[Tab], *, bill: Bill | None = None) -
     return made
 
 
-def _is_row(key: str) -> bool:
+def names_a_row(key: str) -> bool:
     """Some keys name a setting, not a thing that has a row."""
     head, _, tail = key.partition(":")
     return head.endswith("-type") or tail.isdecimal()

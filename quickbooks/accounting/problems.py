@@ -11,7 +11,8 @@ class Problem:
     """`label` stands in lists, `sentence` is filled from the bill's detail, `button` names the one action.
 
     `action` is a deed of `accounting.views.bills.act` (posted to the bill), an address name, or for a change that was
-    not possible CHECK or KEEP. `choices` are further deeds an accountant expects beside the one button.
+    not possible CHECK or KEEP. `choices` are further deeds an accountant expects beside the one button. `many` is the
+    sentence of all invoices with this problem, where `sentence` tells of one alone.
     """
 
     label: str
@@ -19,6 +20,7 @@ class Problem:
     button: str
     action: str
     choices: tuple[tuple[str, str], ...] = ()
+    many: str = ""
 
 
 SETTINGS = "accounting:integrations"
@@ -35,6 +37,7 @@ CATALOGUE: dict[str, Problem] = {
         "Compare",
         DUPLICATE,
         (("Sync anyway", "sync_anyway"),),
+        many="inBuild already has invoices of the same vendors with the same numbers. Only sync those that are real.",
     ),
     "duplicate_in_books": Problem(
         "Possible duplicate",
@@ -42,6 +45,7 @@ CATALOGUE: dict[str, Problem] = {
         "Compare",
         DUPLICATE,
         (("Sync anyway", "sync_anyway"),),
+        many="QuickBooks already has bills of these vendors with these numbers, which inBuild did not make.",
     ),
     "unlinked": Problem(
         "Possible duplicate",
@@ -49,6 +53,7 @@ CATALOGUE: dict[str, Problem] = {
         "Compare",
         DUPLICATE,
         (("Sync anyway", "sync_anyway"),),
+        many="These were unlinked from their bills in QuickBooks. Link each to the right bill, sync it or skip it.",
     ),
     "unlinked_own": Problem(
         "Unlinked",
@@ -56,12 +61,14 @@ CATALOGUE: dict[str, Problem] = {
         "would be a second one unless that one is deleted there, so inBuild looks for it before it makes any.",
         "Sync after all",
         "take_up",
+        many="These were unlinked from bills of inBuild, which stay in QuickBooks and are no longer followed.",
     ),
     "in_quickbooks_already": Problem(
         "Possible duplicate",
         "QuickBooks already has bill {number} of {vendor} for {amount} that inBuild did not make.",
         "Check again",
         "retry",
+        many="QuickBooks already has bills with these numbers that inBuild did not make.",
     ),
     "made_before_restore": Problem(
         "Possible duplicate",
@@ -70,6 +77,7 @@ CATALOGUE: dict[str, Problem] = {
         "Compare",
         DUPLICATE,
         (("Sync anyway", "sync_anyway"),),
+        many="QuickBooks has bills that inBuild made before it was restored from a backup. Compare each.",
     ),
     "changed_before_restore": Problem(
         "Already in QuickBooks",
@@ -77,6 +85,7 @@ CATALOGUE: dict[str, Problem] = {
         "and the bill was changed or copied since. Compare them, then link the right one.",
         "Compare",
         DUPLICATE,
+        many="QuickBooks has bills that inBuild made before it was restored from a backup, changed or copied since.",
     ),
     "after_restore": Problem(
         "Checking QuickBooks",
@@ -85,19 +94,33 @@ CATALOGUE: dict[str, Problem] = {
         "Check now",
         "retry",
     ),
-    "amounts": Problem("Amounts don't add up", "{mismatch} Correct the invoice in Procore.", "Check again", "retry"),
-    "zero": Problem("Nothing to post", "This invoice totals 0.00, so there is nothing to pay.", "Skip", "skip"),
+    "amounts": Problem(
+        "Amounts don't add up",
+        "{mismatch} Correct the invoice in Procore.",
+        "Check again",
+        "retry",
+        many="The amounts do not add up. Correct the invoices in Procore; inBuild then takes them up by itself.",
+    ),
+    "zero": Problem(
+        "Nothing to post",
+        "This invoice totals 0.00, so there is nothing to pay.",
+        "Skip",
+        "skip",
+        many="These invoices total 0.00, so there is nothing to pay.",
+    ),
     "negative": Problem(
         "Credit",
         "This invoice totals {amount}. QuickBooks has no negative bills; it can be made as a vendor credit.",
         "Make a vendor credit",
         "as_credit",
+        many="The totals are negative. QuickBooks has no negative bills; each can be made as a vendor credit.",
     ),
     "positive_credit": Problem(
         "No longer a credit",
         "This invoice was to be a vendor credit and now totals {amount}. It can be sent as a bill.",
         "Send as a bill",
         "as_bill",
+        many="These were to be vendor credits and are no longer negative. Each can be sent as a bill.",
     ),
     "currency": Problem(
         "Other currency",
@@ -105,6 +128,7 @@ CATALOGUE: dict[str, Problem] = {
         "QuickBooks by hand, then link it here.",
         "Compare",
         DUPLICATE,
+        many="These invoices are in {currency}, your company keeps its books in {company_currency}.",
     ),
     "vendor_currency": Problem(
         "Other currency",
@@ -119,26 +143,36 @@ CATALOGUE: dict[str, Problem] = {
         "Post on {first_open}",
         "post_on_open_day",
         (("Check again", "retry"),),
+        many="The dates lie in the period that QuickBooks closed on {closing}.",
     ),
     "unmapped": Problem(
         "Needs mapping",
         "QuickBooks does not know yet what this is there: {names}.",
         "Choose in Mapping",
         MAPPING,
+        many="QuickBooks does not know yet something that these invoices name.",
     ),
     "no_longer_approved": Problem(
         "No longer approved",
         "The invoice was approved in Procore and no longer is. It is sent once it is approved again.",
         "Check again",
         "retry",
+        many="Approved in Procore once and no longer. They are sent once they are approved again.",
     ),
     "changed_in_procore": Problem(
         "Changed in Procore",
         "The invoice changed in Procore while it was being sent. inBuild takes the change over before it tries again.",
         "Check again",
         "retry",
+        many="Changed in Procore while they were being sent. inBuild takes the changes over by itself.",
     ),
-    "deleted_in_procore": Problem("Deleted in Procore", "The invoice was deleted in Procore.", "Skip", "skip"),
+    "deleted_in_procore": Problem(
+        "Deleted in Procore",
+        "The invoice was deleted in Procore.",
+        "Skip",
+        "skip",
+        many="These invoices were deleted in Procore.",
+    ),
     "setup": Problem(
         "Needs mapping",
         "Choose the accounts payable account that bills are owed in.",
@@ -150,6 +184,7 @@ CATALOGUE: dict[str, Problem] = {
         "This invoice has retainage of {amount}. Choose what retainage is posted to.",
         "Choose accounts",
         SETTINGS,
+        many="These invoices have retainage. Choose what retainage is posted to.",
     ),
     "not_connected": Problem(
         "QuickBooks not connected",
@@ -219,12 +254,14 @@ CATALOGUE: dict[str, Problem] = {
         "QuickBooks already has a bill with number {number}. Give one of them another number, then try again.",
         "Try again",
         "retry",
+        many="QuickBooks already has bills with these numbers. Give one of each two another number, then try again.",
     ),
     "closed_period": Problem(
         "Period closed",
         "{date} lies in a closed period in QuickBooks. Reopen it there or change the invoice's date, then try again.",
         "Try again",
         "retry",
+        many="The dates lie in a closed period in QuickBooks. Reopen it there or change the dates, then try again.",
     ),
     "inactive": Problem(
         "Inactive in QuickBooks",
@@ -308,18 +345,21 @@ CATALOGUE: dict[str, Problem] = {
         "Bill {number} was deleted from QuickBooks, as {by} asked. No new one is made unless somebody asks for it.",
         "Sync after all",
         "retry",
+        many="The bills were deleted from QuickBooks, as somebody here asked. None is made again by itself.",
     ),
     "paid_in_books": Problem(
         "Paid",
         "QuickBooks shows a payment of {paid} on this bill, so it can only be kept as it is.",
         "Try again",
         "retry",
+        many="QuickBooks shows payments on these bills, so they can only be kept as they are.",
     ),
     "closed_for_change": Problem(
         "Period closed",
         "{date} lies in the period that QuickBooks closed on {closing}, so the bill can only be kept as it is.",
         "Try again",
         "retry",
+        many="The dates lie in a closed period in QuickBooks, so the bills can only be kept as they are.",
     ),
     "not_made_here": Problem(
         "Linked by hand",
@@ -351,6 +391,7 @@ CATALOGUE: dict[str, Problem] = {
         "Something failed on our side. Nothing was sent to QuickBooks. Reference {reference}.",
         "Try again",
         "retry",
+        many="Something failed on our side. Nothing was sent to QuickBooks.",
     ),
 }
 

@@ -131,6 +131,8 @@ def _after(product: Product, browser: Browser, look: Look) -> Iterator[tuple[str
     yield "accounting", page
     page.goto("/settings/accounting/setup/retainage/")
     yield "setup-wizard", page
+    page.goto("/attention/")
+    yield "attention", page
     page.goto("/settings/accounting/mapping/?tab=vendors")
     yield "mapping", page
     page.goto("/settings/accounting/mapping/?tab=projects")

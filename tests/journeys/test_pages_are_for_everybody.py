@@ -72,6 +72,13 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
         yield "viewer", f"/invoices/{public_id}/"
     yield "accountant", f"/settings/accounting/mapping/?missing={_waiting(product)}"
     yield "accountant", "/settings/accounting/mapping/"
+    yield "outsider", "/attention/"
+    cause = _stopped(product)
+    for role in ("admin", "accountant", "viewer"):
+        yield role, "/attention/"
+        yield role, f"/attention/?cause={cause}"
+    yield "accountant", "/attention/?section=mapping"
+    yield "accountant", "/invoices/?tab=attention"
 
 
 @pytest.mark.timeout(900)
@@ -189,6 +196,27 @@ def _until(product: Product, sql: str, rows: int, *parameters: Any) -> None:
             return
         time.sleep(0.25)
     raise AssertionError(f"It did not happen: {sql}")
+
+
+CAUSE = (
+    "from accounting import attention as a; from accounting.models import Bill; "
+    "company = Bill.objects.order_by('id')[0].company_id; "
+    "print(next(group.key for group in a.groups(company) if group.value == 'bug'))"
+)
+
+
+def _stopped(product: Product) -> str:
+    """So that Needs attention shows causes with a press for all and with a decision about each. Returns one's key."""
+    for problem, state, rest in (("bug", "failed", 0), ("zero", "on_hold", 2)):
+        product.rows(
+            "UPDATE accounting_bill SET state = %s, problem = %s, next_at = NULL WHERE id IN ("
+            "SELECT id FROM accounting_bill WHERE state <> 'needs_mapping' ORDER BY id DESC LIMIT 2 OFFSET %s) "
+            "RETURNING id",
+            state,
+            problem,
+            rest,
+        )
+    return product.manage("shell", "--verbosity", "0", "-c", CAUSE).splitlines()[-1]
 
 
 def _waiting(product: Product) -> str:

@@ -102,6 +102,8 @@ WITHOUT_IDS = {
     "procore_sync:review_count",
     "procore:why",
     "procore:compare",
+    "attention:page",
+    "attention:go_on",
     "accounting:integrations",
     "accounting:setup",
     "accounting:setup_step",  # names a step, not a row

@@ -142,6 +142,9 @@ class Bill(WorkRow):
             models.Index(fields=["company", "next_at"], condition=Q(next_at__isnull=False), name="bill_due"),
             models.Index(fields=["company", "state"], name="bill_by_state"),
             models.Index(fields=["company", "books_seen_at"], name="bill_by_look"),
+            models.Index(
+                fields=["company"], condition=Q(books_state__in=["changed", "deleted", "copied"]), name="bill_differs"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -225,18 +228,23 @@ class Bill(WorkRow):
 
     @classmethod
     def go_on(
-        cls, rows: models.QuerySet[Bill], sentence: str, *, job: str, state: str = State.NEEDS_MAPPING
+        cls,
+        rows: models.QuerySet[Bill],
+        sentence: str,
+        *,
+        user: User | None = None,
+        job: str = "",
+        state: str = State.NEEDS_MAPPING,
+        **changes: Any,
     ) -> list[int]:
         """Make all of these that rest in `state` ready, in one step; others are left alone. Returns the ids."""
+        fields = {"state": cls.State.READY, "problem": "", "problem_detail": {}, "next_at": Now(), "lease_until": None}
+        before, after = {"state": state}, {"state": cls.State.READY}
         with transaction.atomic():
             waiting = list(rows.filter(state=state).select_for_update(of=("self",)).order_by("id"))
             ids = [bill.pk for bill in waiting]
-            cls.objects.filter(pk__in=ids).update(
-                state=cls.State.READY, problem="", problem_detail={}, next_at=Now(), lease_until=None, failures=0
-            )
-            auditing.record_each(
-                "bill.ready", waiting, sentence, job=job, before={"state": state}, after={"state": cls.State.READY}
-            )
+            cls.objects.filter(pk__in=ids).update(failures=0, **(fields | changes))
+            auditing.record_each("bill.ready", waiting, sentence, user=user, job=job, before=before, after=after)
         return ids
 
     def leave_books(self, to: str, sentence: str, **how: Any) -> None:
