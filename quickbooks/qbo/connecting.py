@@ -71,8 +71,10 @@ def accept_state(state: str, user: User, session_key: str) -> Company:
     return row.company
 
 
-def finish(company: Company, user: User, *, code: str, realm: str) -> Integration:
+def finish(company: Company, user: User, *, code: str, realm: str) -> tuple[Integration, int]:
     """Exchange the code, make sure that the company is the one it says, and keep the connection. Raises CannotConnect.
+
+    Returns it with how many bills that waited for it go on.
 
     The realm comes in an address anybody could type, so QuickBooks itself is asked with the new token.
     """
@@ -99,8 +101,7 @@ def finish(company: Company, user: User, *, code: str, realm: str) -> Integratio
         raise CannotConnect(str(exc)) from exc
     _read_lists(integration)
     preflight.check(integration)
-    waking.wake(company.pk, "not_connected", "reconnect", "paused")
-    return integration
+    return integration, waking.wake(company.pk, "not_connected", "reconnect", "paused")
 
 
 def disconnect(integration: Integration, user: User) -> None:

@@ -33,13 +33,14 @@ def callback(request: access.MemberRequest) -> HttpResponse:
         company = connecting.accept_state(given.get("state", ""), request.user, _session(request))
         if given.get("error"):
             raise connecting.CannotConnect("You cancelled. Nothing was changed.")
-        integration = connecting.finish(
+        integration, freed = connecting.finish(
             company, request.user, code=given.get("code", ""), realm=given.get("realmId", "")
         )
     except connecting.CannotConnect as exc:
         messages.error(request, str(exc))
     else:
-        messages.success(request, f"Connected to {integration.account_name}.")
+        going = f" {freed:,} waiting invoice{'s go' if freed != 1 else ' goes'} on." if freed else ""
+        messages.success(request, f"Connected to {integration.account_name}.{going}")
     return redirect("accounting:integrations")
 
 

@@ -40,7 +40,7 @@ def quickbooks(
     """Connected by OAuth, accounts chosen by name."""
     back = consent(qbo_connecting.begin(company, user, "session"), realm)
     qbo_connecting.accept_state(back["state"], user, "session")
-    integration = qbo_connecting.finish(company, user, code=back["code"], realm=back["realmId"])
+    integration, _ = qbo_connecting.finish(company, user, code=back["code"], realm=back["realmId"])
     found = {entry.name: entry for entry in lists.accounts(integration)}
     expense = next(entry for name, entry in found.items() if "Subcontract" in name or "Job" in name)
     retention = next((entry for name, entry in found.items() if "Retention" in name), None)

@@ -21,7 +21,7 @@ from companies.models import AuditEvent, Company, User
 from invoices.models import Invoice, Vendor
 from invoices.recording import NewLine
 from tests.quickbooks.accounting.given import approved, post, posted
-from tests.support import work
+from tests.support import connected, work
 from tests.support.emulated import IntuitEmulator
 
 pytestmark = pytest.mark.django_db
@@ -245,8 +245,8 @@ def test_the_first_open_day_is_chosen_for_all_of_a_closed_period(
     assert {bill["txn_date"] for bill in intuit.bills()} == {"2026-11-16"}
 
 
-def test_a_lost_connection_is_one_cause_and_reconnecting_empties_it(
-    company: Company, quickbooks: Integration, client: Client
+def test_a_lost_connection_is_one_cause_and_reconnecting_moves_it_and_says_how_many(
+    company: Company, quickbooks: Integration, intuit: IntuitEmulator, client: Client, admin: User, as_user: Any
 ) -> None:
     Integration.objects.update(state="needs_reconnect")
     for number in range(3):
@@ -257,6 +257,13 @@ def test_a_lost_connection_is_one_cause_and_reconnecting_empties_it(
     assert "3,000.00 USD" in found
     assert "Reconnect" in found
     assert "Only company admins can change this setting." in found
+    signed_in = as_user(admin)
+    back = connected.consent(signed_in.post("/settings/accounting/qbo/connect/")["Location"])
+    answer = signed_in.get("/settings/accounting/qbo/callback/", back, follow=True).content.decode()
+    assert "3 waiting invoices go on." in answer
+    assert attention.count(company.pk) == 0
+    post(company, 2)
+    assert len(intuit.bills()) == 3
 
 
 def test_bills_that_changed_after_posting_are_decided_one_by_one(
