@@ -20,7 +20,7 @@ RUN pip install --no-deps --no-build-isolation --editable .
 # Collecting reads the settings, so they get invented values for this one command; none of them stays in the image.
 RUN SECRET_KEY=only-while-building FIELD_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
     DATABASE_URL=postgres://nobody@localhost/nothing REDIS_URL=redis://localhost/0 \
-    PUBLIC_URL=https://build.invalid \
+    PUBLIC_URL=https://build.invalid EMAIL_URL=smtp://build.invalid \
     python manage.py collectstatic --no-input
 
 RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin inbuild \

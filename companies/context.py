@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from companies import noticing
 from companies.access import membership_of
 from companies.models import Membership
 
@@ -21,4 +22,6 @@ def company(request: HttpRequest) -> dict[str, Any]:
         "membership": membership,
         "company": membership.company,
         "memberships": memberships.order_by("company__name"),
+        # Asked for only by the pages that have a bell.
+        "news": lambda: noticing.news_for(membership),
     }

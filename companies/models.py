@@ -10,8 +10,12 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models import F
+from django.db.models.functions import Least, Now
 from django.utils import timezone
+
+from inbuild import queue
+from inbuild.queue import WorkRow
 
 
 class UserManager(BaseUserManager["User"]):
@@ -70,16 +74,30 @@ class Role(models.TextChoices):
     VIEWER = "viewer", "Viewer"
 
 
+class Digest(models.TextChoices):
+    OFF = "off", "Off"
+    DAILY = "daily", "Every day"
+    WEEKLY = "weekly", "Every Monday"
+
+
 class Membership(models.Model):
     """What one person may do in one company."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices)
+    digest_choice = models.CharField(
+        max_length=6, choices=Digest.choices, blank=True, help_text="Empty: as is usual for the role."
+    )
+    at_once_choice = models.BooleanField(null=True, help_text="Null: as is usual for the role.")
+    seen_notices = models.JSONField(default=dict, help_text="The count of each notice when this person last looked.")
+    mailed_notices = models.JSONField(default=dict, help_text="The count of each notice in the last mail to them.")
+    digest_day = models.DateField(null=True, help_text="The day whose digest was last written, or not needed.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["company", "user"], name="membership_once"),
+            models.UniqueConstraint(fields=["company", "id"], name="membership_of_company"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role"),
         ]
 
@@ -94,6 +112,16 @@ class Membership(models.Model):
     def can_work(self) -> bool:
         """May change invoices: coding, approving, retrying, holding, skipping."""
         return self.role in (Role.ADMIN, Role.ACCOUNTANT)
+
+    @property
+    def digest(self) -> Digest:
+        """How often they get a digest: as they chose, else daily for those who work here."""
+        return Digest(self.digest_choice or (Digest.DAILY if self.can_work else Digest.OFF))
+
+    @property
+    def gets_mail_at_once(self) -> bool:
+        """Is a lost connection mailed to them at once? As they chose, else to admins."""
+        return self.is_admin if self.at_once_choice is None else self.at_once_choice
 
 
 class AuditEvent(models.Model):
@@ -147,3 +175,90 @@ class OutsideCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.url} {self.status or self.error}"
+
+
+class Notice(models.Model):
+    """Something that needs somebody, from when it was first seen until it was no more. Open while `ended_at` is null.
+
+    The same trouble after a time without it is another row: that is what makes it news again.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="notices")
+    key = models.CharField(max_length=80, help_text="What it is about; open once in a company.")
+    words = models.CharField(max_length=1000)
+    label = models.CharField(max_length=60, help_text="Of its link.")
+    url = models.CharField(max_length=300)
+    colour = models.CharField(max_length=10)
+    count = models.PositiveIntegerField(default=1, help_text="How many it is about; more of them is news.")
+    is_lost_connection = models.BooleanField(default=False)
+    admins_only = models.BooleanField(default=False)
+    begun_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "key"], condition=models.Q(ended_at=None), name="notice_open_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.words
+
+    @classmethod
+    def open_to(cls, membership: Membership) -> models.QuerySet[Notice]:
+        """What needs somebody in this person's company, as far as it is for them; the worst and oldest first."""
+        rows = cls.objects.filter(company_id=membership.company_id, ended_at=None)
+        rows = rows if membership.is_admin else rows.filter(admins_only=False)
+        return rows.order_by("-is_lost_connection", "begun_at", "id")
+
+    def is_news_to(self, known: dict[str, int]) -> bool:
+        """Is it new, or about more than was known? `known` is the count of each notice by its id."""
+        return self.count > known.get(str(self.pk), 0)
+
+
+class Mail(WorkRow):
+    """One mail to one member, written down before it is sent; `about` makes it one however often it is asked for."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Not sent"
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="mails")
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    about = models.CharField(max_length=60)
+    subject = models.CharField(max_length=250)
+    text = models.TextField()
+    html = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    problem = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["membership", "about"], name="mail_once"),
+            models.CheckConstraint(condition=models.Q(state__in=["waiting", "sent", "failed"]), name="mail_state"),
+        ]
+        indexes = [
+            models.Index(fields=["company", "next_at"], condition=models.Q(next_at__isnull=False), name="mail_due")
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    @classmethod
+    def at_hand(cls) -> models.QuerySet[Any]:
+        return super().at_hand().select_related("membership__user")
+
+    def end(self, state: State, problem: str = "") -> None:
+        """It was sent, or never will be."""
+        queue.mine(self).update(
+            state=state, problem=problem[:500], next_at=None, lease_until=None, failures=0, ended_at=Now()
+        )
+
+    def again_later(self, problem: str) -> None:
+        wait, failures = queue.backoff(self.failures), Least(F("failures") + 1, 1000)
+        queue.mine(self).update(problem=problem[:500], next_at=Now() + wait, lease_until=None, failures=failures)

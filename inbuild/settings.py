@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,6 +59,8 @@ IMPORT_LEASE_SECONDS = environment.number("IMPORT_LEASE_SECONDS", 120)
 PROCORE_QUARANTINE_SECONDS = environment.number("PROCORE_QUARANTINE_SECONDS", 120)
 PROCORE_LEASE_SECONDS = environment.number("PROCORE_LEASE_SECONDS", 180)
 SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 5)
+# How often each company is looked at for what needs somebody: how late a mail about a lost connection may be.
+NOTICE_SECONDS = environment.number("NOTICE_SECONDS", 60)
 # How often Procore is asked, project by project, for what no webhook told us.
 SWEEP_PROJECT_SECONDS = environment.number("SWEEP_PROJECT_SECONDS", 900)
 
@@ -67,6 +70,11 @@ if DATABASE.get("ENGINE") != "django.db.backends.postgresql":
     environment.refuse("DATABASE_URL", "must be a PostgreSQL address (postgres://…)")
 if urlsplit(REDIS_URL).scheme not in ("redis", "rediss"):
     environment.refuse("REDIS_URL", "must be a Redis or Valkey address (redis://…)")
+if PRODUCTION and not (EMAIL["EMAIL_BACKEND"].endswith(".smtp.EmailBackend") and EMAIL.get("EMAIL_HOST")):
+    # Mail about a lost connection that nobody gets would be a silent failure.
+    environment.refuse("EMAIL_URL", "must be a mail server in production (smtp+tls://user:password@host:587)")
+if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
+    environment.refuse("DEFAULT_FROM_EMAIL", "must be an e-mail address, as in inBuild <inbuild@example.com>")
 
 # --- Procore's hosts. Procore: platform_concepts/development_environments.md. No user ever types an address. -------
 PROCORE_ENVIRONMENTS: dict[str, dict[str, str]] = {
@@ -280,6 +288,8 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not PRODUCTION
 
 vars().update(EMAIL)
+# Of each step of a sending.
+EMAIL_TIMEOUT = 10
 
 # --- work: PostgreSQL is the queue, Celery only rings --------------------------------------------------------------
 # Early acknowledgement on purpose: a lost message costs a sweep's delay, a repeated one finds the rows leased.
@@ -296,7 +306,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_keepalive
 CELERY_BEAT_SCHEDULE = {
     "imports": {"task": "procore_sync.sweep", "schedule": SWEEP_SECONDS},
     "bills": {"task": "accounting.sweep", "schedule": SWEEP_SECONDS},
+    "mails": {"task": "companies.sweep", "schedule": SWEEP_SECONDS},
+    "notices": {"task": "companies.look_around", "schedule": NOTICE_SECONDS},
 }
 INTEGRATION_BACKENDS = {"qbo": "qbo.backend.Online", "qbd": "qbd.backend.Desktop"}
+NOTICE_PROVIDERS = ["procore_sync.noticing.found", "accounting.noticing.found", "qbd.noticing.found"]
 
 LOGGING_CONFIG = None

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="invoices:list"), name="home"),
     path("accounts/", include("companies.account_urls")),
     path("companies/", include("companies.urls")),
+    path("", include("companies.notice_urls")),
     path("invoices/", include("invoices.urls")),
     path("procore/", include("procore_sync.page_urls")),
     path("attention/", include("accounting.page_urls")),

@@ -42,6 +42,9 @@ def moment(value: datetime | None, company: Company) -> SafeString | str:
     """An instant in the company's time zone with its abbreviation, exact in the `datetime` attribute."""
     if value is None:
         return ""
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), moment_words(value, company))
+
+
+def moment_words(value: datetime, company: Company) -> str:
     local = value.astimezone(ZoneInfo(company.time_zone))
-    shown = f"{local:%b} {local.day}, {local.year}, {local.hour % 12 or 12}:{local:%M:%S} {local:%p} {local:%Z}"
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)
+    return f"{local:%b} {local.day}, {local.year}, {local.hour % 12 or 12}:{local:%M:%S} {local:%p} {local:%Z}"

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounting.models import Integration
 from companies import access
-from procore_sync import connecting, hooks, importing, mirroring, presenting, previewing, reviewing, tokens
+from procore_sync import connecting, hooks, importing, mirroring, noticing, presenting, previewing, reviewing, tokens
 from procore_sync.forms import ConnectionForm, UserForm
 from procore_sync.models import ProcoreIntegration, ProcoreInvoice
 
@@ -162,6 +162,7 @@ def _connection(
     }
     if integration:
         context |= presenting.check(integration) | presenting.connection(integration)
+        context["reconnect_words"] = noticing.lost(integration)
     return context
 
 

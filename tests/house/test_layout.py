@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from accounting import bells as accounting_bells
 from accounting.problems import CATALOGUE, CHECK, DUPLICATE, KEEP, MAPPING, PROJECTS, SETTINGS
+from companies import bells as company_bells
 from inbuild.celery import app
 from inbuild.faultpoints import NAMES
 from procore_sync import bells
@@ -39,7 +40,7 @@ def test_every_rung_name_is_a_task() -> None:
     app.loader.import_default_modules()
     rung = {
         name
-        for module in (bells, accounting_bells)
+        for module in (bells, accounting_bells, company_bells)
         for constant, name in vars(module).items()
         if constant.endswith("_DUE")
     }
@@ -108,6 +109,7 @@ GOOD = {
     "PUBLIC_URL": "https://inbuild.example",
     "DATABASE_URL": "postgres://u:p@localhost/x",
     "REDIS_URL": "redis://localhost/0",
+    "EMAIL_URL": "smtp+tls://user:password@mail.example:587",
     "QBO_CLIENT_ID": "a",
     "QBO_CLIENT_SECRET": "b",
 }
@@ -128,7 +130,10 @@ def test_good_production_settings_start() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *((name, None) for name in ("SECRET_KEY", "FIELD_KEYS", "PUBLIC_URL", "DATABASE_URL", "REDIS_URL")),
+        *(
+            (name, None)
+            for name in ("SECRET_KEY", "FIELD_KEYS", "PUBLIC_URL", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
+        ),
         ("FIELD_KEYS", "not-a-key"),
         ("PUBLIC_URL", "inbuild.example"),
         ("PUBLIC_URL", "http://inbuild.example"),
@@ -140,6 +145,10 @@ def test_good_production_settings_start() -> None:
         ("QBO_TIMEOUT_SECONDS", "soon"),
         ("LOG_LEVEL", "LOUD"),
         ("EMAIL_URL", "nonsense"),
+        ("EMAIL_URL", "smtp+tls://"),
+        ("EMAIL_URL", "consolemail://"),
+        ("EMAIL_URL", "smtp://mail.example:port"),
+        ("DEFAULT_FROM_EMAIL", "inBuild"),
     ],
 )
 def test_a_missing_or_wrong_variable_is_one_sentence_that_names_it(name: str, value: str | None) -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounting import posting
 from accounting.models import Bill, BillFile, Integration
-from companies.models import Company, Membership, User
+from companies.models import Company, Mail, Membership, Notice, User
 from inbuild.models import Turn
 from invoices import recording
 from invoices.models import Invoice, InvoiceLine, Vendor
@@ -119,6 +119,8 @@ WITHOUT_IDS = {
     "qbd:add",
     "qbwc",  # its key is a secret; see tests/quickbooks/qbd
     "companies:choose",
+    "notifications:list",
+    "notifications:settings",
     "healthz",
     "readyz",
     "procore-hook",
@@ -220,6 +222,10 @@ def filled(company: Company, user: User) -> dict[str, Any]:
     pc_session = Session.objects.create(company=company, connection=pc, ticket_sha256=CANARY, words=CANARY)
     exchange = Exchange.objects.create(
         company=company, session=pc_session, about="write", sent=CANARY, received=CANARY, answered_at=timezone.now()
+    )
+    Notice.objects.create(company=company, key="x", words=f"{CANARY} notice.", label=CANARY, url="/", colour="bad")
+    Mail.objects.create(
+        company=company, membership=user.memberships.get(company=company), about="x", subject=CANARY, problem=CANARY
     )
     return {
         "company_file": company_file.pk,
@@ -369,6 +375,8 @@ def test_lists_and_settings_show_only_ones_own(
         f"/procore/why/?q=http://testserver/invoices/{theirs['invoice']}/",
         "/settings/accounting/mapping/",
         "/settings/accounting/projects/",
+        "/notifications/",
+        "/settings/notifications/",
     ):
         answer = client.get(address)
         assert answer.status_code == 200

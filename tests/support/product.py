@@ -37,6 +37,7 @@ SHORT_TIMES = {
     "PROCORE_LEASE_SECONDS": "5",
     "TURN_LEASE_SECONDS": "4",
     "SWEEP_SECONDS": "1",
+    "NOTICE_SECONDS": "1",
 }
 
 

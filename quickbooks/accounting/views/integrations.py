@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounting import configuring, following, listing, lists, preflight, routing, setup
 from accounting.backends import WAITS_FOR_PC, NeedsReconnect, NotSent
-from accounting.context import AHEAD
 from accounting.models import Bill, Integration, ListEntry
+from accounting.noticing import AHEAD
 from accounting.views import choosing
 from companies import access
 from companies.models import Company
