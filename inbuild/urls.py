@@ -1,10 +1,11 @@
 """The map of all addresses; the first part of an address names its folder."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from inbuild import health
+from inbuild import demo_mail, health
 from qbd import door
 
 urlpatterns = [
@@ -26,6 +27,9 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]
+
+if settings.INBUILD_ENV == "demo":
+    urlpatterns.append(path("demo/mail/", demo_mail.mails, name="demo-mail"))
 
 handler404 = "companies.views.not_found"
 handler403 = "companies.views.forbidden"

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
+from urllib.parse import quote
 
 from launcher import once, walk
 from launcher.environment import Secrets, for_process, product_variables
@@ -60,6 +61,7 @@ class Demo:
             public_url=self.addresses.product,
             procore_url=self.addresses.procore,
             intuit_url=self.addresses.intuit,
+            email_url=f"filemail:///{quote(str(self.state.folder / 'mail'))}",
         )
         self.state.remember(self.variables)
         # They need no database, so they come up while it is being migrated.
@@ -175,6 +177,7 @@ class Demo:
             f"  Procore emulator        {self.addresses.procore}\n"
             f"  QuickBooks Online       {self.addresses.intuit} (of {online})\n"
             f"  QuickBooks Desktop      {self.addresses.desktop} (the PC of {on_desktop})\n"
+            f"  Mail it would send      {self.addresses.product}/demo/mail/\n"
             f"  Logs and data           {self.state.folder}\n\n{table}\n\nPress Ctrl-C to stop.\n"
         )
 
