@@ -140,6 +140,11 @@ def _after(product: Product, browser: Browser, look: Look) -> Iterator[tuple[str
     [(twice,)] = product.rows(HELD, "duplicate_in_books")
     page.goto(f"/settings/accounting/bills/{twice}/duplicate/")
     yield "duplicate", page
+    _until(lambda: product.rows("SELECT 1 FROM companies_notice WHERE ended_at IS NULL"))
+    page.goto("/notifications/")
+    yield "notifications", page
+    page.goto("/settings/notifications/")
+    yield "notification-settings", page
 
 
 def _let_things_happen(product: Product) -> None:

@@ -79,6 +79,14 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
         yield role, f"/attention/?cause={cause}"
     yield "accountant", "/attention/?section=mapping"
     yield "accountant", "/invoices/?tab=attention"
+    _not_mailed(product)
+    yield "admin", "/notifications/"
+    yield "admin", "/settings/notifications/"
+    yield "viewer", "/notifications/"
+    yield "viewer", "/settings/notifications/"
+    yield "outsider", "/notifications/"
+    # The bell with something new: it was looked at by none of them.
+    yield "accountant", "/invoices/"
 
 
 @pytest.mark.timeout(900)
@@ -187,6 +195,22 @@ SELECT company_id, integration_id, invoice_id, concat(%s::text, procore_id),
     %s::text, %s::text, %s::bigint * procore_id, 0, 0, now()
 FROM procore_sync_procoreinvoice WHERE invoice_id IS NOT NULL AND kind = 'subcontractor_invoice'
 ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+def _not_mailed(product: Product) -> None:
+    """Things that need somebody, a mail that waits and one that was given up; so Notifications shows all it can."""
+    _until(product, "SELECT 1 FROM companies_notice WHERE ended_at IS NULL", 2)
+    for state in ("waiting", "failed"):
+        product.rows(NOT_MAILED, state, state)
+
+
+NOT_MAILED = """
+INSERT INTO companies_mail
+    (company_id, membership_id, uid, about, subject, text, html, state, problem, attempt, failures)
+SELECT company_id, id, gen_random_uuid(), %s::text, 'x', 'x', 'x', %s::text,
+    'The mail server cannot be reached (TimeoutError).', 0, 0
+FROM companies_membership WHERE role IN ('admin', 'accountant') ON CONFLICT DO NOTHING RETURNING id
 """
 
 
