@@ -43,6 +43,11 @@ class Vendor(models.Model):
             ),
             models.UniqueConstraint(fields=["company", "id"], name="vendor_of_company"),
         ]
+        indexes = [
+            models.Index(
+                fields=["company"], condition=Q(origin_asked_at=None, procore_id__isnull=False), name="vendor_not_asked"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

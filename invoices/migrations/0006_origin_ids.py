@@ -30,4 +30,8 @@ class Migration(migrations.Migration):
             name='origin_id',
             field=models.CharField(blank=True, help_text="The id that Procore's ERP integration keeps for it.", max_length=60),
         ),
+        migrations.AddIndex(
+            model_name='vendor',
+            index=models.Index(condition=models.Q(('origin_asked_at', None), ('procore_id__isnull', False)), fields=['company'], name='vendor_not_asked'),
+        ),
     ]
