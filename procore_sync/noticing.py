@@ -48,7 +48,7 @@ def _different(company: Company) -> Iterator[Found]:
             f"procore:{state}",
             words,
             "Open the invoice" if is_one else "Show the invoices",
-            url if is_one else f"{reverse('invoices:list')}?tab=synced",
+            url if is_one else reverse("attention:page"),
             "warn",
             group["count"],
         )

@@ -66,7 +66,7 @@ def _differing(company: Company) -> Iterator[Found]:
     rows = Bill.objects.filter(company=company, state=Bill.State.SYNCED)
     for group, oldest in by_cause(rows.exclude(books_state=Bill.BooksState.AS_POSTED), "books_state"):
         words = f"{oldest.get_books_state_display()}: {in_words(group, oldest)} {oldest.books_words}"
-        label, url = ("Open the invoice", _invoice(oldest)) if group["count"] == 1 else _list("synced")
+        label, url = ("Open the invoice", _invoice(oldest)) if group["count"] == 1 else _all()
         yield Found(f"books:{group['books_state']}", words, label, url, "warn", group["count"])
 
 
@@ -104,12 +104,12 @@ def _way_out(group: dict[str, Any], oldest: Bill) -> tuple[str, str]:
     if group["count"] == 1:
         url = presenting.action_url(oldest, found.action) if is_page else _invoice(oldest)
         return (found.button if is_page else "Open the invoice"), url
-    return _list("attention")
+    return _all()
 
 
 def _invoice(bill: Bill) -> str:
     return reverse("invoices:detail", kwargs={"public_id": bill.invoice.public_id})
 
 
-def _list(tab: str) -> tuple[str, str]:
-    return "Show the invoices", f"{reverse('invoices:list')}?tab={tab}"
+def _all() -> tuple[str, str]:
+    return "Show the invoices", reverse("attention:page")
