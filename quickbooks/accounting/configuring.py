@@ -28,7 +28,8 @@ def connect(company: Company, *, kind: str, external_id: str, account_name: str,
     before = Integration.objects.filter(company=company, connected_at__isnull=False).order_by("-connected_at").first()
     try:
         with transaction.atomic():
-            Company.objects.select_for_update().get(pk=company.pk)  # one after the other, so that each sees the other
+            # One after the other, so that each sees the other; rows that only name the company need not wait for it.
+            Company.objects.select_for_update(no_key=True).get(pk=company.pk)
             if refusal := why_not(company, kind, external_id):
                 raise AlreadyConnected(refusal)
             row, _ = Integration.objects.update_or_create(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
-from accounting import posting
+from accounting import configuring, posting
 from accounting.models import Bill, Integration
 from accounting.tasks import follow_due, post_due
+from companies import auditing
 from companies.models import AuditEvent, Company, User
 from qbo import connecting, tokens
 from qbo.models import Token
@@ -143,3 +148,31 @@ def test_the_end_of_a_connection_is_said_a_month_ahead(
     Token.objects.update(access_expires_at=timezone.now())
     tokens.access_token(integration)
     assert "Reconnect before then" not in as_user(admin).get("/invoices/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reconnecting_while_a_worker_notes_the_lost_connection(
+    company: Company, quickbooks: Integration, admin: User
+) -> None:
+    def reconnect() -> Integration:
+        with closing(connection):
+            return configuring.connect(company, kind="qbo", external_id=REALM, account_name="Books", user=admin)
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            Integration.objects.update(state="needs_reconnect")
+            again = threads.submit(reconnect)
+            _wait_for_a_lock()
+            auditing.record(company, "integration.needs_reconnect", quickbooks, "No longer accepted", job="post")
+        assert again.result(timeout=10).state == "connected"
+
+
+def _wait_for_a_lock() -> None:
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone():
+                return
+            time.sleep(0.02)
+    raise AssertionError("Nobody waits.")
