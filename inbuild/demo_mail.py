@@ -34,10 +34,10 @@ def mails(request: HttpRequest) -> HttpResponse:
 
 
 def _written() -> Iterator[EmailMessage]:
-    """The newest first; by their names, files of one second stand in any order."""
+    """The newest first. Files of one second have names in any order, and one file may hold several mails."""
     files = Path(settings.EMAIL_FILE_PATH).glob("*.log")
     for file in sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True):
-        for raw in file.read_bytes().split(BETWEEN):
+        for raw in reversed(file.read_bytes().split(BETWEEN)):
             if raw.strip():
                 yield email.message_from_bytes(raw, policy=email.policy.default)
 

@@ -73,6 +73,8 @@ def _changes(project: ProcoreProject, procore: Procore) -> int:
         *_listed(ProcoreInvoice.Kind.DIRECT_COST, direct_costs),
     ]
     with transaction.atomic(durable=True):
+        # Before its invoices, in the order in which a message takes them.
+        ProcoreProject.objects.select_for_update(no_key=True).get(pk=project.pk)
         hinted = _hint_at(project, changed)
         latest = max((listed.at for listed in changed if listed.at), default=project.swept_until)
         _finish(project, swept_until=latest, swept_at=Now(), problem="", direct_costs_problem=problem)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounting.models import Integration
 from companies.models import User
+from inbuild import queue
 from invoices.models import Invoice
-from procore_sync import mirroring
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice
+from procore_sync import mirroring, sweeping
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject
 from procore_sync.tasks import sweep_due
 from tests.procore_sync.test_importing import heard_of
 from tests.support import work
@@ -279,6 +282,35 @@ def test_the_switch_and_a_compare_never_stop_each_other(switched_on: ProcoreInte
     turning.join()
     assert ended == [None]
     assert mirroring.is_on(switched_on)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sweep_and_a_message_never_stop_each_other(switched_on: ProcoreIntegration, procore: ProcoreEmulator) -> None:
+    """A message notes its time on the project and then names the invoice that the sweep has just found."""
+    record = procore.create(status="under_review")
+    project_id = record["project_id"]
+    project = ProcoreProject.objects.filter(integration=switched_on, procore_id=project_id)
+    [row] = queue.take(project, lease=timedelta(minutes=1))
+    ended: list[Exception | None] = []
+
+    def sweep() -> None:
+        try:
+            sweeping.sweep(row)
+            ended.append(None)
+        except Exception as exc:
+            ended.append(exc)
+        finally:
+            connection.close()
+
+    sweeper = threading.Thread(target=sweep)
+    with transaction.atomic(durable=True):
+        project.update(last_delivery_at=Now())
+        sweeper.start()
+        while not _somebody_waits():
+            time.sleep(0.02)
+        ProcoreInvoice.hint(switched_on, kind="subcontractor_invoice", procore_id=record["id"], project_id=project_id)
+    sweeper.join()
+    assert ended == [None]
 
 
 def _somebody_waits() -> bool:
