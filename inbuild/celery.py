@@ -1,9 +1,10 @@
 """The Celery application: a doorbell, never a store of work."""
 
 import os
+from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_prerun
 from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inbuild.settings")
@@ -39,3 +40,11 @@ def _log_like_the_web(**_: object) -> None:
     from inbuild import logs
 
     logs.configure()
+
+
+@task_prerun.connect
+def _take_down_the_bell(*, task: Any, kwargs: dict[str, Any], **_: object) -> None:
+    from inbuild import queue
+
+    if company_id := kwargs.get("company_id"):
+        queue.heard(task.name, company_id)

@@ -226,11 +226,14 @@ def safely(
 class _Bell:
     """Publishes wake-ups, one at a time; after a failure one caller every two seconds looks whether Redis is back.
 
-    So that Redis never slows a request, and beat's sweep reaches the workers a moment after it has come back.
+    So that Redis never slows a request, and beat's sweep reaches the workers a moment after it has come back. While a
+    wake-up waits to be heard, the same one is not published again: a company's flood of work is one message in the line
+    of all companies.
     """
 
     SILENCE = 2.0
     TIMEOUT = 0.3
+    UNHEARD = 2.0  # a wake-up that was lost hinders the next for so long; a longer line holds one for each such time
 
     def __init__(self) -> None:
         self._silent_until = 0.0
@@ -238,11 +241,17 @@ class _Bell:
         self._connection: Connection | None = None
 
     def ring(self, task: str, company_id: int) -> None:
+        self._do(self._publish, task, company_id)
+
+    def heard(self, task: str, company_id: int) -> None:
+        self._do(self._take_down, task, company_id)
+
+    def _do(self, act: Callable[[str, int], None], task: str, company_id: int) -> None:
         if time.monotonic() < self._silent_until or not self._lock.acquire(timeout=self.TIMEOUT):
             return
         try:
             if time.monotonic() >= self._silent_until:
-                self._publish(task, company_id)
+                act(task, company_id)
         except Exception as error:  # whatever Redis does, the row is committed and the sweep will find it
             self._silent_until = time.monotonic() + self.SILENCE
             self._forget()
@@ -253,10 +262,26 @@ class _Bell:
     def _publish(self, task: str, company_id: int) -> None:
         from inbuild.celery import app
 
+        mark = self._mark(task, company_id)
+        if self._redis().set(mark, 1, nx=True, px=int(self.UNHEARD * 1000)):
+            producer = self._connected().Producer()
+            app.send_task(task, kwargs={"company_id": company_id}, producer=producer, retry=False)
+
+    def _take_down(self, task: str, company_id: int) -> None:
+        self._redis().delete(self._mark(task, company_id))
+
+    def _mark(self, task: str, company_id: int) -> str:
+        return f"rung:{task}:{company_id}"
+
+    def _redis(self) -> Any:
+        channel: Any = self._connected().default_channel
+        return channel.client
+
+    def _connected(self) -> Connection:
         if self._connection is None:
             quick = {"socket_timeout": self.TIMEOUT, "socket_connect_timeout": self.TIMEOUT, "max_retries": 0}
             self._connection = Connection(settings.REDIS_URL, transport_options=quick)
-        app.send_task(task, kwargs={"company_id": company_id}, producer=self._connection.Producer(), retry=False)
+        return self._connection
 
     def _forget(self) -> None:
         """Begin anew with the next one, whatever state a broken connection is in."""
@@ -272,6 +297,11 @@ _bell = _Bell()
 def ring(task: str, company_id: int) -> None:
     """Wake a worker by the task's name once the running transaction has committed. Never raises, never waits long."""
     transaction.on_commit(lambda: _bell.ring(task, company_id), robust=True)
+
+
+def heard(task: str, company_id: int) -> None:
+    """A worker begins with what a wake-up called it for: the next one counts again. Never raises, never waits long."""
+    _bell.heard(task, company_id)
 
 
 def ring_for_due(task: str, model: type[WorkRow]) -> int:

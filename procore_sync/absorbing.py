@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
-from django.db.models.functions import Now
+from django.db import models, transaction
+from django.db.models import F, Max
+from django.db.models.functions import Greatest, Now
 
 from inbuild.queue import mine, ring
 from procore_sync import reading
@@ -35,7 +37,6 @@ def absorb(delivery: WebhookDelivery) -> None:
             }
         if not mine(delivery).update(**facts):
             raise Taken
-        _note_time(delivery, seen)
         if outcome == WebhookDelivery.Outcome.DONE and seen is not None:
             _make_due(delivery.integration, seen)
 
@@ -58,11 +59,19 @@ def _understood(delivery: WebhookDelivery) -> tuple[str, str, Event | None]:
     return WebhookDelivery.Outcome.DONE, "", seen
 
 
-def _note_time(delivery: WebhookDelivery, seen: Event | None) -> None:
-    ProcoreIntegration.objects.filter(pk=delivery.integration_id).update(last_delivery_at=delivery.received_at)
-    if seen is not None and seen.project_id is not None:
-        projects = ProcoreProject.objects.filter(integration_id=delivery.integration_id, procore_id=seen.project_id)
-        projects.update(last_delivery_at=delivery.received_at)
+def note_times(company_id: int, deliveries: Sequence[WebhookDelivery]) -> None:
+    """Keep when Procore last called, in each project and at all: once for many, where each would lock these rows."""
+    read = WebhookDelivery.objects.filter(id__in=[delivery.pk for delivery in deliveries])
+    integrations = ProcoreIntegration.objects.filter(company_id=company_id)
+    for pk, latest in _latest(read, "integration_id"):
+        integrations.filter(pk=pk).update(last_delivery_at=Greatest(F("last_delivery_at"), latest))
+    for pk, procore_id, latest in _latest(read.exclude(project_id=None), "integration_id", "project_id"):
+        projects = ProcoreProject.objects.filter(company_id=company_id, integration_id=pk, procore_id=procore_id)
+        projects.update(last_delivery_at=Greatest(F("last_delivery_at"), latest))
+
+
+def _latest(read: models.QuerySet[WebhookDelivery], *by: str) -> models.QuerySet[Any, tuple[Any, ...]]:
+    return read.order_by(*by).values_list(*by).annotate(latest=Max("received_at"))
 
 
 def _make_due(integration: ProcoreIntegration, seen: Event) -> None:

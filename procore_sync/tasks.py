@@ -45,7 +45,7 @@ def import_due(*, company_id: int, **_: object) -> None:
     queue.drain(
         IMPORT_DUE,
         company_id,
-        work_one=lambda: _absorb_some(company_id) or _import_one(company_id),
+        work_one=lambda: _absorb_and_import(company_id),
         anything_due=lambda: (
             queue.due(WebhookDelivery, company_id).exists()
             or (queue.due(ProcoreInvoice, company_id).exists() and _may_ask_procore(company_id))
@@ -194,11 +194,19 @@ def _lease() -> timedelta:
     return timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
 
 
+def _absorb_and_import(company_id: int) -> bool:
+    """A handful of deliveries, then one invoice: the first of a flood does not wait for the last to be read."""
+    absorbed = _absorb_some(company_id)
+    return _import_one(company_id) or absorbed
+
+
 def _absorb_some(company_id: int) -> bool:
     """A handful at once, so that several events about one invoice become one fetch."""
     deliveries = queue.take_due(WebhookDelivery, company_id, lease=_lease(), limit=50)
     for delivery in deliveries:
         queue.safely(delivery, absorbing.absorb, _put_aside, (importing.Taken,))
+    if deliveries:
+        absorbing.note_times(company_id, deliveries)
     return bool(deliveries)
 
 

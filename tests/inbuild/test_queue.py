@@ -178,6 +178,35 @@ def test_the_bell_rings_again_a_moment_after_redis_is_back(settings: Any, how: s
         assert _rung(valkey)
 
 
+def test_a_flood_of_work_is_one_message_until_a_worker_begins(settings: Any) -> None:
+    with ValkeyServer() as valkey:
+        settings.REDIS_URL = valkey.url
+        web, worker = queue._Bell(), queue._Bell()
+        _ring_from_many_threads(web)
+        assert _rung(valkey) == 1
+        web.ring("accounting.post_due", 2)
+        web.ring("procore_sync.import_due", 1)
+        assert _rung(valkey) == 3
+        worker.heard("accounting.post_due", 1)
+        web.ring("accounting.post_due", 1)
+        worker.ring("accounting.post_due", 1)
+        assert _rung(valkey) == 4
+
+
+def test_a_message_that_was_lost_hinders_the_next_for_a_moment_only(settings: Any) -> None:
+    with ValkeyServer() as valkey:
+        settings.REDIS_URL = valkey.url
+        bell = queue._Bell()
+        bell.ring("accounting.post_due", 1)
+        with Redis.from_url(valkey.url) as client:
+            client.delete("celery")
+        until = time.monotonic() + queue._Bell.UNHEARD + 1
+        while not _rung(valkey) and time.monotonic() < until:
+            bell.ring("accounting.post_due", 1)
+            time.sleep(0.05)
+        assert _rung(valkey) == 1
+
+
 def _ring_from_many_threads(bell: queue._Bell) -> float:
     """Seconds that the slowest of 400 took."""
 

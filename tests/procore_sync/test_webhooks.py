@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from companies.models import Company
 from procore_sync import absorbing
-from procore_sync.models import ProcoreIntegration, ProcoreInvoice, WebhookDelivery, secret_sha256
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, WebhookDelivery, secret_sha256
 from procore_sync.tasks import import_due
 from tests.support import work
 
@@ -173,6 +173,21 @@ def test_an_event_of_another_company_is_never_fetched(integration: ProcoreIntegr
     import_due(company_id=integration.company_id)
     assert WebhookDelivery.objects.get().outcome == "ignored"
     assert not ProcoreInvoice.objects.exists()
+
+
+def test_when_procore_last_called_is_kept_for_the_company_and_for_the_project(integration: ProcoreIntegration) -> None:
+    project = ProcoreProject.objects.create(
+        company=integration.company, integration=integration, procore_id=6778, name="Harbour", last_delivery_at=None
+    )
+    for number in range(3):
+        send(integration, event(id=f"event-{number}"))
+    send(integration, event(id="elsewhere", project_id=1))
+    import_due(company_id=integration.company_id)
+    *here, elsewhere = WebhookDelivery.objects.order_by("id")
+    integration.refresh_from_db()
+    project.refresh_from_db()
+    assert project.last_delivery_at == here[-1].received_at
+    assert integration.last_delivery_at == elsewhere.received_at
 
 
 def test_many_events_about_one_invoice_make_one_work_row(integration: ProcoreIntegration) -> None:
