@@ -15,7 +15,7 @@ from emulators.desktop.processor import QuickBooksSession
 from emulators.desktop.qwc import Application
 from emulators.desktop.refusals import Denied
 from emulators.desktop.store import Store
-from emulators.desktop.wire import CallFailed, Result, envelope, post, result_of
+from emulators.desktop.wire import CallFailed, Result, Wire
 from emulators.shared.faults import FaultRule
 from emulators.shared.ledger import wall_time
 
@@ -73,6 +73,10 @@ class Session:
         self._store: Store = pc.store
         self.report = Report(app.name, wall_time(), id=number)
         self._open: QuickBooksSession | None = None
+        wanted = self._store.switches
+        self._wire = Wire(
+            app.url, wsdl=wanted["wsdl"], timeout=float(wanted["http_timeout_seconds"]), style=wanted["soap_style"]
+        )
 
     def run(self) -> Report:
         try:
@@ -342,11 +346,9 @@ class Session:
 
     def _call(self, operation: str, values: Mapping[str, str], accident: str = "") -> Result:
         self.report.operations.append(operation)
-        body = envelope(operation, values, str(self._store.switches["soap_style"]))
         started, answer, code = time.perf_counter(), "", ""
         try:
-            timeout = float(self._store.switches["http_timeout_seconds"])
-            result = result_of(post(self._app.url, operation, body, timeout, accident), operation)
+            result = self._wire.call(operation, values, accident)
             answer = "\x1f".join(result) if isinstance(result, list) else result or ""
             return result
         except CallFailed as failed:

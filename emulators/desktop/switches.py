@@ -27,6 +27,7 @@ CONNECTOR = (
         "s",
         "prefixed",
     ),
+    _known("wsdl", "", "1.1", "The WSDL that QBWC calls by: a file or an address; empty is the service's own ?wsdl."),
     _open("http_timeout_seconds", 60.0, "1.6", "How long QBWC waits for an answer of the server."),
     _known("noop_seconds", 5.0, "1.5", "How long QBWC waits after NoOp."),
     _open(

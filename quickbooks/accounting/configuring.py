@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from accounting import lists, posting, waking
+from accounting import posting, waking
 from accounting.bells import FOLLOW_DUE
 from accounting.models import Bill, Integration, Moved
 from companies import auditing
@@ -106,14 +106,6 @@ def _confirmed(integration: Integration, user: User, words: str) -> bool:
             return False
         auditing.record(integration.company_id, "integration.switch_confirmed", integration, words, user=user)
     return True
-
-
-def suggest_accounts_payable(integration: Integration) -> None:
-    """Where the books have exactly one accounts payable account there is nothing to choose."""
-    entries = list(lists.accounts(integration, "AccountsPayable")[:2])
-    if integration.ap_account_id is None and len(entries) == 1:
-        integration.ap_account = entries[0]
-        integration.save(update_fields=["ap_account"])
 
 
 SETTINGS = (

@@ -19,8 +19,16 @@ from accounting.models import Integration, ListEntry
 def refresh(integration: Integration) -> Freed:
     """Read all lists anew; bills go on for which that was missing. Raises NotSent and NeedsReconnect."""
     backend_for(integration).refresh_lists(integration)
+    _suggest_accounts_payable(integration)
     integration.refresh_from_db()
     return mapping.free_mended(integration)
+
+
+def _suggest_accounts_payable(integration: Integration) -> None:
+    """Where the books have exactly one accounts payable account there is nothing to choose."""
+    entries = list(accounts(integration, "AccountsPayable")[:2])
+    if len(entries) == 1:
+        Integration.objects.filter(pk=integration.pk, ap_account=None).update(ap_account=entries[0])
 
 
 def store(

@@ -22,6 +22,7 @@ from inbuild.queue import WorkRow, database_now
 from qbd import asking, line, qbxml, sending, vendors
 from qbd.models import Connection, Exchange, Question, Session, VendorCreation
 
+SHORTEST = 60.0  # seconds between two calls by Auto-Run, at least: a session that is under way sees what is new
 SECONDS = 4.0  # of work in one call; the Web Connector's own patience is not known
 CLEARED_AT_END = 100
 Row = TypeVar("Row", bound=WorkRow)
@@ -32,7 +33,7 @@ def anything_to_do(connection: Connection) -> bool:
     integration = connection.integration
     return (
         not connection.host
-        or _is_time_to_follow(integration)
+        or _is_time_to_follow(integration, settings.FOLLOW_SECONDS)
         or Question.objects.filter(integration=integration, answered_at=None).exists()
         or VendorCreation.objects.filter(integration=integration, state__in=vendors.OPEN).exists()
         or _changes(integration).exists()
@@ -103,7 +104,7 @@ def _look(bill: Bill) -> None:
 
 def _follow(session: Session, integration: Integration) -> bool:
     """Read what is new in the books; done once it went through without another question."""
-    if not _is_time_to_follow(integration):
+    if not _is_time_to_follow(integration, min(SHORTEST, settings.FOLLOW_SECONDS)):
         return _has_followed(session)
     rows = Integration.objects.filter(pk=integration.pk).filter(queue.FREE)
     for row in queue.take(rows, lease=timedelta(seconds=settings.FOLLOW_LEASE_SECONDS)):
@@ -124,13 +125,13 @@ def _has_followed(session: Session) -> bool:
     return True
 
 
-def _is_time_to_follow(integration: Integration) -> bool:
+def _is_time_to_follow(integration: Integration, seconds: float) -> bool:
     """Also when somebody pressed *Refresh*, which makes the row due."""
     last = Integration.objects.values_list("followed_until", "next_at", "lists_read_at").get(pk=integration.pk)
     now = database_now()
     if last[0] is None or last[2] is None or (last[1] is not None and last[1] <= now):
         return True
-    too_old: bool = last[0] < now - timedelta(seconds=settings.FOLLOW_SECONDS)
+    too_old: bool = last[0] < now - timedelta(seconds=seconds)
     return too_old
 
 

@@ -118,7 +118,6 @@ def _read_lists(integration: Integration) -> None:
     """A convenience: the page has a button for it, so a failure here must not undo the connection."""
     try:
         lists.refresh(integration)
-        configuring.suggest_accounts_payable(integration)
     except (NotSent, NeedsReconnect, KeyError, TypeError) as exc:
         log.warning("the lists were not read", integration=integration.pk, why=str(exc))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.desktop import FILE, DesktopEmulator
+from tests.support.desktop import FILE, WSDL, DesktopEmulator
 from tests.support.qbxml import bill_add, message_set, request, responses, statuses
 from tests.support.soap_server import FILE_ID, OWNER, PASSWORD, SoapServer, soap_server
 
@@ -61,7 +61,7 @@ def test_envelopes_in_every_spelling(desktop: DesktopEmulator, server: SoapServe
         style
     ] in raw["authenticate"]
     # Empty values are self-closed.
-    assert ("<int:hresult />" if style == "prefixed" else "<hresult />") in raw["receiveResponseXML"]
+    assert ("<int:hresult/>" if style == "prefixed" else "<hresult/>") in raw["receiveResponseXML"]
     assert server.calls[2].soap_action == '"http://developer.intuit.com/authenticate"'
     assert server.calls[2].values["strPassword"] == PASSWORD
 
@@ -167,6 +167,103 @@ def test_a_fault_ends_the_session_with_the_code_of_the_operation(
     assert report["codes"] == [code]
     assert report["operations"][-1] == operation
     assert f"{code}: {operation} failed. it fell over" in desktop.log()
+
+
+GOOD = b"<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body>%s</s:Body></s:Envelope>"
+OTHER = GOOD % b"<clientVersionResponse xmlns='http://developer.intuit.com/'/>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((500, "text/html", b"<h1>Server Error</h1>"), "HTTP status 500"),
+        ((503, "text/plain", b"later"), "HTTP status 503"),
+        ((302, "text/xml", GOOD % b""), "HTTP status 302"),
+        ((200, "text/html", b"<html><body>Sign in</body></html>"), "content type of 'text/html'"),
+        ((200, "text/xml", b"<soap:Envelope"), "invalid XML"),
+        ((200, "text/xml", b"\xff\x00\xfe"), "invalid XML"),
+        ((200, "text/xml", b"<html/>"), "no SOAP envelope"),
+        ((200, "text/xml", GOOD % b""), "no SOAP envelope"),
+        ((200, "text/xml", OTHER), "is not the answer"),
+        ((500, "text/xml", OTHER), "is not the answer"),
+        (None, "timed out"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [("authenticate", "QBWC1012"), ("sendRequestXML", "QBWC1041"), ("receiveResponseXML", "QBWC1042")],
+)
+def test_what_is_no_answer_ends_the_session_too(
+    desktop: DesktopEmulator, server: SoapServer, app: str, operation: str, code: str, answer: Any, words: str
+) -> None:
+    desktop.switches(http_timeout_seconds=0.5)
+    server.queue, server.raw = [HOST], {operation: answer}
+    report = desktop.update(app)
+    assert (report["outcome"], report["codes"]) == ("failed", [code])
+    assert words in report["status"]
+    # It is not called again, and nothing after it is.
+    assert server.operations[-1] == operation
+    assert server.operations.count(operation) == 1
+    server.raw = {}
+    assert desktop.update(app)["outcome"] in ("done", "none")
+
+
+@pytest.mark.parametrize(("operation", "code"), [("getLastError", "QBWC1043"), ("connectionError", "QBWC1045")])
+def test_no_answer_to_the_operations_of_trouble(
+    desktop: DesktopEmulator, server: SoapServer, app: str, operation: str, code: str
+) -> None:
+    server.queue, server.raw = [HOST], {operation: (502, "text/html", b"Bad Gateway")}
+    server.instead["sendRequestXML"] = [""]
+    desktop.pc(modal=operation == "connectionError")
+    report = desktop.update(app)
+    assert (report["outcome"], report["codes"][-1], report["operations"][-1]) == ("failed", code, operation)
+
+
+def test_nobody_is_there(desktop: DesktopEmulator) -> None:
+    with soap_server() as gone:
+        app = str(desktop.add_application(gone.qwc(), PASSWORD)["name"])
+    for wsdl in (str(WSDL), "") if WSDL.is_file() else ("",):
+        desktop.switches(wsdl=wsdl)
+        report = desktop.update(app)
+        assert (report["outcome"], report["codes"]) == ("failed", ["no_serverVersion", "QBWC1036"])
+
+
+def test_it_calls_by_the_wsdl_of_the_service_and_reads_it_anew(
+    desktop: DesktopEmulator, server: SoapServer, app: str
+) -> None:
+    desktop.switches(wsdl="")
+    for _ in range(2):
+        server.gets.clear()
+        server.queue = [HOST]
+        report = desktop.update(app)
+        assert (report["outcome"], server.gets) == ("done", ["/soap?wsdl"])
+    # It goes to the address of the .qwc file, whatever the WSDL names.
+    assert report["operations"] == [*START, *ROUND, "closeConnection"]
+    server.get_status["/soap?wsdl"] = 404
+    assert desktop.update(app)["codes"] == ["no_serverVersion", "QBWC1036"]
+
+
+def test_it_calls_every_operation_by_intuits_own_wsdl(desktop: DesktopEmulator, server: SoapServer, app: str) -> None:
+    if not WSDL.is_file():
+        pytest.skip(f"Intuit's WSDL is not at {WSDL}")
+    server.gets.clear()
+    server.queue = [HOST, HOST]
+    server.instead["receiveResponseXML"] = ["-1"]
+    assert desktop.update(app)["outcome"] == "error"
+    desktop.pc(modal=True)
+    desktop.update(app)
+    assert server.gets == []
+    assert set(server.operations) == {*START, *ROUND, "getLastError", "closeConnection", "connectionError"}
+
+
+def test_what_the_wsdl_does_not_know_cannot_be_called(desktop: DesktopEmulator, server: SoapServer, app: str) -> None:
+    desktop.switches(wsdl="")
+    server.lacks = "getLastError"
+    server.queue = [HOST]
+    server.instead["sendRequestXML"] = [""]
+    report = desktop.update(app)
+    assert (report["codes"], server.operations) == (["QBWC1043"], [*START, "sendRequestXML"])
+    assert "does not know getLastError" in report["status"]
 
 
 def test_server_version_is_optional(desktop: DesktopEmulator, server: SoapServer, app: str) -> None:

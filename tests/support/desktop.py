@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -12,10 +13,20 @@ from tests.support.emulated import Emulator
 
 Facts = Mapping[str, Any]
 FILE, OTHER_FILE = "northgate", "ridgeline"
+_SHARED = Path(__file__).resolve().parents[3] / "shared"
+WSDL = _SHARED / "reference" / "qbd" / "wsdl" / "TroubleshootWebServiceFS.8op.wsdl"
 
 
 class DesktopEmulator(Emulator):
+    def reset(self, seed: str = "demo") -> None:
+        super().reset(seed)
+        self.call_by_intuits_wsdl()
+
     # The Web Connector
+
+    def call_by_intuits_wsdl(self) -> None:
+        """Where Intuit's own WSDL lies beside the project; else the Web Connector reads that of the service."""
+        self.switches(wsdl=str(WSDL) if WSDL.is_file() else "")
 
     def add_application(self, qwc: str, password: str) -> Facts:
         """Add an application from the text of its .qwc file; it must be accepted."""

@@ -251,3 +251,5 @@ def _start(product: Product, *, workers: int, beat: bool) -> None:
     product.processes["web"].wait_ready(f"{product.addresses.product}/readyz", timeout=60)
     for name, port, _ in running:
         product.processes[name].wait_ready(f"http://127.0.0.1:{port}/_emulator/ready", timeout=60)
+    if product.addresses.desktop:
+        product.desktop.call_by_intuits_wsdl()

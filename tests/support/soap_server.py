@@ -15,7 +15,8 @@ from typing import Any
 from xml.etree.ElementTree import fromstring
 from xml.sax.saxutils import escape
 
-INTUIT = "http://developer.intuit.com/"
+from tests.support.soap_wsdl import INTUIT, wsdl
+
 OWNER = "{3C2A7C6E-3B0B-4B8E-9A53-2C3A1D0E7F10}"
 FILE_ID = "{A1E5D4B2-77C1-4E2F-8F0B-5B9C6D7E8F90}"
 PASSWORD = "typed & right"
@@ -48,6 +49,12 @@ class SoapServer:
     instead: dict[str, list[Any]] = field(default_factory=dict)
     get_status: dict[str, int] = field(default_factory=dict)
     verdict: list[str] = field(default_factory=lambda: [""])
+    # (status, Content-Type, content) instead of any envelope, by operation; None lets the caller wait.
+    raw: dict[str, tuple[int, str, bytes] | None] = field(default_factory=dict)
+    # An operation that its WSDL does not know.
+    lacks: str = ""
+    gets: list[str] = field(default_factory=list)
+    is_over: threading.Event = field(default_factory=threading.Event)
     # With this, a message set leaves the queue only when its answer has arrived, as a careful server does it.
     careful: bool = False
 
@@ -127,6 +134,11 @@ def soap_server() -> Iterator[SoapServer]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            server.gets.append(self.path)
+            if self.path.endswith("?wsdl"):
+                content = wsdl(f"{server.url}/elsewhere", without=server.lacks)
+                self._send(server.get_status.get(self.path, 200), "text/xml", content)
+                return
             self._send(server.get_status.get(self.path, 200), "text/plain", b"here")
 
         def do_POST(self) -> None:
@@ -138,7 +150,11 @@ def soap_server() -> Iterator[SoapServer]:
             body = fromstring(raw)[0]  # noqa: S314 - from the emulator
             operation = body[0].tag.removeprefix(f"{{{INTUIT}}}")
             values = {child.tag.removeprefix(f"{{{INTUIT}}}"): child.text or "" for child in body[0]}
-            result = server.answer(Call(operation, values, self.headers.get("SOAPAction", ""), raw.decode()))
+            call = Call(operation, values, self.headers.get("SOAPAction", ""), raw.decode())
+            if operation in server.raw:
+                self._send_raw(call, server.raw[operation])
+                return
+            result = server.answer(call)
             if isinstance(result, Exception):
                 fault = (
                     f"<soap:Fault><faultcode>soap:Server</faultcode><faultstring>{result}</faultstring></soap:Fault>"
@@ -148,6 +164,14 @@ def soap_server() -> Iterator[SoapServer]:
             inner = _result(operation, result)
             answer = f'<{operation}Response xmlns="{INTUIT}">{inner}</{operation}Response>'
             self._send(200, "text/xml; charset=utf-8", _ENVELOPE.format(answer).encode())
+
+        def _send_raw(self, call: Call, answer: tuple[int, str, bytes] | None) -> None:
+            server.calls.append(call)
+            if answer is None:
+                server.is_over.wait(30)
+                self.close_connection = True
+            else:
+                self._send(*answer)
 
         def _send(self, status: int, kind: str, content: bytes) -> None:
             self.send_response(status)
@@ -166,6 +190,7 @@ def soap_server() -> Iterator[SoapServer]:
     try:
         yield server
     finally:
+        server.is_over.set()
         listener.shutdown()
         listener.server_close()
 

@@ -64,7 +64,6 @@ def refresh_lists(request: access.MemberRequest, pk: int) -> HttpResponse:
     integration = _mine(request, pk)
     try:
         freed = lists.refresh(integration)
-        configuring.suggest_accounts_payable(integration)
     except NotSent as exc:
         if exc.problem == WAITS_FOR_PC:
             following.at_next_call(integration)
@@ -143,7 +142,13 @@ def _counts(integration: Integration) -> list[tuple[str, int]]:
     rows = ListEntry.objects.filter(integration=integration, active=True).values("kind").annotate(count=Count("pk"))
     found = {row["kind"]: row["count"] for row in rows}
     counted = [kind for kind in COUNTED if kind != ListEntry.Kind.LOCATION or integration.kind == Integration.Kind.QBO]
-    return [(str(kind.label), found.get(kind.value, 0)) for kind in counted]
+    return [(_named(kind, integration), found.get(kind.value, 0)) for kind in counted]
+
+
+def _named(kind: ListEntry.Kind, integration: Integration) -> str:
+    """As the books call it: on a PC a project is a job of its customer."""
+    on_pc = integration.kind == Integration.Kind.QBD
+    return "Customer:Job" if on_pc and kind == ListEntry.Kind.CUSTOMER else str(kind.label)
 
 
 def _mine(request: access.MemberRequest, pk: int) -> Integration:

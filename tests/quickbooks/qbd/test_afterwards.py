@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounting import changing
-from accounting.models import Bill, BillChange
+from accounting.models import Bill, BillChange, Integration
 from companies.models import Company, User
-from qbd import sending
+from qbd import desk, sending
 from tests.quickbooks.accounting import given
 from tests.quickbooks.qbd.conftest import Pc
 
@@ -31,6 +33,16 @@ def test_paid_there_is_paid_here(how: str, pc: Pc, company: Company) -> None:
     pc.look_again()
     bill.refresh_from_db()
     assert (bill.paid_state, str(bill.balance)) == (Bill.Paid.PARTLY, "400.00")
+
+
+def test_a_session_that_has_something_to_send_sees_what_was_paid_too(pc: Pc, company: Company) -> None:
+    [bill] = pc.posted(company, given.approved(company))
+    pc.desktop.pay(bill.external_id)
+    Integration.objects.update(followed_until=timezone.now() - timedelta(minutes=5))
+    assert desk.anything_to_do(pc.connection) is False
+    pc.posted(company, given.approved(company, number="Another"))
+    bill.refresh_from_db()
+    assert bill.paid_state == Bill.Paid.PAID
 
 
 def test_edited_and_deleted_behind_our_back(pc: Pc, company: Company) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from accounting.models import Bill
 from companies.models import Company
+from qbd import line, sending
 from tests.quickbooks.accounting import given
 from tests.quickbooks.qbd.conftest import Pc
 
@@ -48,6 +50,42 @@ def test_a_cut_makes_no_second_bill_and_loses_none(cut: str, pc: Pc, company: Co
 def test_however_quickbooks_remembers(cut: str, memory: str, pc: Pc, company: Company) -> None:
     pc.desktop.switches(**MEMORIES[memory])
     _is_there_once(cut, pc, company)
+
+
+class Dies(BaseException):
+    """As a process does: nothing in the product catches it."""
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "is_there", "code"),
+    [(line, "lay_out", False, "QBWC1041"), (sending, "settle", True, "QBWC1042")],
+    ids=["before the claim is committed", "before the answer is committed"],
+)
+def test_inbuild_dies_before_it_commits(
+    room: Any, name: str, is_there: bool, code: str, pc: Pc, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pc.posted(company, given.approved(company, "INV-0"))  # so that the vendor is there
+    real = getattr(room, name)
+
+    def dies(*given: Any, **more: Any) -> None:
+        monkeypatch.setattr(room, name, real)
+        real(*given, **more)
+        raise Dies
+
+    def dies_in_one_commit(*given: Any, **more: Any) -> None:
+        with transaction.atomic():
+            dies(*given, **more)
+
+    monkeypatch.setattr(room, name, dies_in_one_commit)
+    [bill] = pc.posted(company, given.approved(company))
+    assert pc.desktop.sessions()[-1]["codes"] == [code]
+    assert len(pc.desktop.bills()) == 1 + is_there
+    Bill.objects.update(lease_until=None)  # as its end would let it go
+    for _ in range(2):
+        pc.call()
+    bill.refresh_from_db()
+    _, there = pc.desktop.bills()
+    assert (bill.state, bill.external_id) == (Bill.State.SYNCED, there["id"])
 
 
 def _is_there_once(cut: str, pc: Pc, company: Company) -> None:

@@ -109,3 +109,8 @@ def test_junk_gets_a_fault_and_never_a_page(address: str) -> None:
 def test_a_body_beyond_the_limit_is_not_read(address: str, settings: Any) -> None:
     settings.QBD_MAX_BODY = 1000
     assert requests.post(address, data=b"<a>" + b" " * 2000 + b"</a>", timeout=5).status_code == 413
+
+
+def test_an_answer_larger_than_django_takes_by_default_is_read(address: str) -> None:
+    given = {"ticket": "made up", "hresult": "", "message": "", "response": "<x>" + "a" * 6_000_000 + "</x>"}
+    assert proxy(address, "ours").receiveResponseXML(**given) == -1

@@ -291,6 +291,8 @@ def test_the_integration_page_shows_the_web_connector(main: Connection, client: 
         assert shown in page
     assert "QuickBooks Desktop Settings" in page
     assert "QuickBooks Online Settings" not in page
+    assert "Customer:Job 0 active" in page
+    assert "Customer or project" not in page
 
 
 # --- session log ----------------------------------------------------------------------------------------------------

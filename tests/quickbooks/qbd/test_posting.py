@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from accounting import posting
-from accounting.models import Bill
+from accounting.models import Bill, Integration
 from companies.models import Company, User
 from invoices import recording
 from qbd.models import Session, Write
@@ -30,6 +30,18 @@ def test_the_first_session_reads_the_company_and_its_lists(pc: Pc) -> None:
     assert connection.web_connector
     assert pc.integration.lists_read_at is not None
     assert pc.session().ended_at is not None
+
+
+def test_the_only_accounts_payable_account_need_not_be_chosen(pc: Pc) -> None:
+    chosen = pc.integration.ap_account
+    Integration.objects.update(ap_account=None, lists_read_at=None)
+    pc.look_again()
+    assert chosen is not None
+    assert pc.integration.ap_account == chosen
+    pc.desktop.add_entry("Account", "Payable to joint ventures", body={"AccountType": "AccountsPayable"})
+    Integration.objects.update(ap_account=None, lists_read_at=None)
+    pc.look_again()
+    assert pc.integration.ap_account is None
 
 
 def test_a_bill_arrives_with_every_line_and_its_provenance(pc: Pc, company: Company) -> None:
