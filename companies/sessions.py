@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from allauth.account.adapter import get_adapter
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 
@@ -66,6 +68,13 @@ def end_all(user: User, but: str | None = None) -> int:
     for session in ended:
         session.end()
     return len(ended)
+
+
+def forget_ended() -> None:
+    """Rows of sessions that ran out, which neither Django nor allauth deletes by itself."""
+    Session.objects.filter(expire_date__lt=Now()).delete()
+    kept = Session.objects.filter(session_key=OuterRef("session_key"))
+    UserSession.objects.filter(~Exists(kept)).delete()
 
 
 def device(user_agent: str) -> str:

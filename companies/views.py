@@ -36,6 +36,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
+def closed(request: HttpRequest, key: str = "") -> HttpResponse:
+    """A page of allauth that we do not offer."""
+    return not_found(request)
+
+
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _page(request, 403, "You may not do this", str(exception or access.ADMINS_ONLY))
 

@@ -314,6 +314,8 @@ CELERY_BEAT_SCHEDULE = {
     "bills": {"task": "accounting.sweep", "schedule": SWEEP_SECONDS},
     "mails": {"task": "companies.sweep", "schedule": SWEEP_SECONDS},
     "notices": {"task": "companies.look_around", "schedule": NOTICE_SECONDS},
+    # More often than daily, because beat counts anew whenever it is restarted.
+    "tidying": {"task": "companies.tidy", "schedule": 6 * 3600},
 }
 INTEGRATION_BACKENDS = {"qbo": "qbo.backend.Online", "qbd": "qbd.backend.Desktop"}
 NOTICE_PROVIDERS = ["procore_sync.noticing.found", "accounting.noticing.found", "qbd.noticing.found"]

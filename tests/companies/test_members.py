@@ -185,10 +185,11 @@ def test_an_admin_who_is_one_no_longer_changes_nothing(company: Company, admin: 
     person(company, "second@northgate.example", Role.ADMIN)
     as_found = member(admin)
     Membership.objects.filter(pk=as_found.pk).update(role=Role.VIEWER)
-    for deed in (
+    deeds: tuple[Callable[[], object], ...] = (
         lambda: members.change_role(as_found, member(viewer).pk, Role.ADMIN),
         lambda: members.remove(as_found, member(viewer).pk),
-    ):
+    )
+    for deed in deeds:
         with pytest.raises(members.Refused, match="You no longer are one"):
             deed()
     assert member(viewer).role == Role.VIEWER
@@ -200,7 +201,8 @@ def test_the_list_says_who_has_a_second_factor_and_costs_the_same_for_many(
 ) -> None:
     from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
-    TOTP.activate(viewer, generate_totp_secret())  # type: ignore[no-untyped-call]
+    secret: str = generate_totp_secret()
+    TOTP.activate(viewer, secret)
     client = as_user(admin)
     client.get(PAGE)
     with CaptureQueriesContext(
