@@ -3,13 +3,14 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
+from django.views.generic import RedirectView, TemplateView
 
 from inbuild import demo_mail, health
 from qbd import door
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="invoices:list"), name="home"),
+    path("how-it-works/", TemplateView.as_view(template_name="how_it_works.html"), name="how-it-works"),
     path("accounts/", include("companies.account_urls")),
     path("companies/", include("companies.urls")),
     path("", include("companies.notice_urls")),

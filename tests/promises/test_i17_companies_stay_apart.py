@@ -85,6 +85,7 @@ WITH_IDS = {
 }
 WITHOUT_IDS = {
     "home",
+    "how-it-works",
     "invoices:list",
     "invoices:new",
     "procore_sync:settings",
