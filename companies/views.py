@@ -36,8 +36,18 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
+def closed(request: HttpRequest, key: str = "") -> HttpResponse:
+    """A page of allauth that we do not offer."""
+    return not_found(request)
+
+
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _page(request, 403, "You may not do this", str(exception or access.ADMINS_ONLY))
+
+
+def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Sign-in, password reset and the like, pressed more often than a person would."""
+    return _page(request, 429, "Too many attempts", "Too many attempts. Wait a minute, then try again.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -3,16 +3,18 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
+from django.views.generic import RedirectView, TemplateView
 
 from inbuild import demo_mail, health
 from qbd import door
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="invoices:list"), name="home"),
+    path("how-it-works/", TemplateView.as_view(template_name="how_it_works.html"), name="how-it-works"),
     path("accounts/", include("companies.account_urls")),
     path("companies/", include("companies.urls")),
     path("", include("companies.notice_urls")),
+    path("", include("companies.member_urls")),
     path("invoices/", include("invoices.urls")),
     path("procore/", include("procore_sync.page_urls")),
     path("attention/", include("accounting.page_urls")),
@@ -33,4 +35,5 @@ if settings.INBUILD_ENV == "demo":
 
 handler404 = "companies.views.not_found"
 handler403 = "companies.views.forbidden"
+handler429 = "companies.views.too_many"  # asked for by allauth
 handler500 = "companies.views.server_error"

@@ -23,7 +23,7 @@ from invoices import amounts, recording, searching
 from invoices.forms import FilterForm, InvoiceForm, LineFormSet, new_lines
 from invoices.models import Attachment, Invoice, WrongState
 from procore_sync import presenting as procore
-from procore_sync import reviewing, sending
+from procore_sync import reviewing, sending, starting
 from procore_sync.models import ProcoreIntegration
 
 
@@ -58,6 +58,7 @@ def invoice_list(request: access.MemberRequest) -> HttpResponse:
         "is_first_page": not request.GET.get("after"),
         "procore": procore_integration,
         "to_review": reviewing.banners(procore_integration),
+        "start": starting.still_to_do(request.membership, procore_integration),
         "quickbooks": Integration.active(company).order_by("id").first(),
     }
     template = "invoices/_list.html" if request.headers.get("HX-Target") == "invoice-list" else "invoices/list.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,21 @@ pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.alone]
 SEVERAL = (
     "SELECT vendor_name FROM procore_sync_procoreinvoice WHERE vendor_name <> '' GROUP BY vendor_name "
     "HAVING count(*) > 1 LIMIT 1"
+)
+
+
+TOKEN = "for-the-test-of-looks"
+FOR_STRANGERS = (
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/accounts/password/reset/done/",
+    "/accounts/password/reset/key/1-nonsense/",
+    "/accounts/password/reset/key/done/",
+    "/accounts/inactive/",
+    f"/invitations/{TOKEN}/",
+    "/invitations/nonsense/",
+    "/how-it-works/",
 )
 
 
@@ -85,6 +101,14 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
     yield "viewer", "/notifications/"
     yield "viewer", "/settings/notifications/"
     yield "outsider", "/notifications/"
+    _invited(product)
+    for role in ("admin", "accountant", "viewer"):
+        yield role, "/settings/members/"
+    yield "admin", "/sessions/"
+    yield "admin", "/how-it-works/"
+    for address in ("2fa/", "2fa/totp/activate/", "password/change/", "reauthenticate/", "logout/", "email/"):
+        yield "viewer", f"/accounts/{address}"
+    yield "viewer", f"/invitations/{TOKEN}/"
     # The bell with something new: it was looked at by none of them.
     yield "accountant", "/invoices/"
 
@@ -96,9 +120,12 @@ def test_every_page(product: Product, visit: Callable[..., Page]) -> None:
     _not_imported(product)
     _different(product)
     _told(product)
+    _invited(product)
     stranger = visit(None)
-    stranger.goto("/accounts/login/")
-    found: dict[str, Any] = mistakes(stranger, "stranger /accounts/login/")
+    found: dict[str, Any] = {}
+    for address in FOR_STRANGERS:
+        stranger.goto(address)
+        found |= mistakes(stranger, f"stranger {address}")
     pages: dict[str, Page] = {}
     for role, address in addresses(product):
         if role not in pages:
@@ -211,6 +238,28 @@ INSERT INTO companies_mail
 SELECT company_id, id, gen_random_uuid(), %s::text, 'x', 'x', 'x', %s::text,
     'The mail server cannot be reached (TimeoutError).', 0, 0
 FROM companies_membership WHERE role IN ('admin', 'accountant') ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+def _invited(product: Product) -> None:
+    """Invitations that are good, whose mail cannot be sent, and that have expired."""
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    for email, token, days in (("good@example.com", digest, 7), ("late@example.com", "x", -1)):
+        product.rows(INVITED, email, token, days)
+    product.rows(INVITED_MAIL)
+
+
+INVITED = """
+INSERT INTO companies_invitation (company_id, email, role, token_sha256, sent_at, expires_at, invited_by_id)
+SELECT company_id, %s::text, 'accountant', %s::text, now(), now() + make_interval(days => %s), user_id
+FROM companies_membership WHERE role = 'admin' ORDER BY id LIMIT 1 ON CONFLICT DO NOTHING RETURNING id
+"""
+INVITED_MAIL = """
+INSERT INTO companies_mail
+    (company_id, invitation_id, uid, about, subject, text, html, state, problem, attempt, failures)
+SELECT company_id, id, gen_random_uuid(), 'invitation', 'x', 'x', 'x', 'waiting',
+    'The mail server cannot be reached (TimeoutError).', 0, 0
+FROM companies_invitation WHERE email = 'good@example.com' RETURNING id
 """
 
 

@@ -173,8 +173,11 @@ class Integration(WorkRow):
         """Can files be hung on its bills? Intuit: qbXML has no way to."""
         return self.kind == self.Kind.QBO
 
+    CONFIGURED: ClassVar[Q] = Q(ap_account__isnull=False, set_up_at__isnull=False)
+
     @property
     def is_configured(self) -> bool:
+        """As CONFIGURED."""
         return self.ap_account_id is not None and self.set_up_at is not None
 
     def may_have_forgotten(self, bill: Bill) -> bool:
