@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/", include("companies.account_urls")),
     path("companies/", include("companies.urls")),
     path("", include("companies.notice_urls")),
+    path("invoices/", include("accounting.bulk_urls")),
     path("invoices/", include("invoices.urls")),
     path("procore/", include("procore_sync.page_urls")),
     path("attention/", include("accounting.page_urls")),
