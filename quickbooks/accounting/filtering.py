@@ -28,10 +28,9 @@ from accounting import tabs
 from accounting.models import Bill, Integration
 from companies.models import Company
 from invoices import searching
-from invoices.models import Invoice, Project
+from invoices.models import NO_DATE, Invoice, Project
 
 TEXT = 100
-NO_DATE = date(9999, 12, 31)
 COUNT_CAP = 10_000
 UNPAID = "unpaid"
 APPROVAL = {"waiting": "Waiting for approval", "approved": "Approved", "cancelled": "Cancelled"}
@@ -209,6 +208,9 @@ def ordered(rows: QuerySet[Invoice], wanted: Filter, *, few: bool = False, backw
     an index of a million in their order, hoping to come by them soon.
     """
     by = SORTS[wanted.sorted_by]
+    if wanted.sorted_by == "vendor":
+        # They are the company's own anyway; said of the vendor too, PostgreSQL walks these by name.
+        rows = rows.filter(vendor__company_id=F("company_id"))
     rows = rows.annotate(sorted_by=by)
     key = Coalesce(by, by) if few else by
     if wanted.is_descending != backwards:

@@ -14,6 +14,7 @@ from companies.models import Company
 from invoices.models import Invoice
 
 PAGE = 50
+TAB_CAP = 1_000
 UNAPPROVED = "unapproved"
 
 
@@ -37,15 +38,17 @@ class CappedCount(Subquery):
     template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
     output_field = IntegerField()
 
-    def __init__(self, rows: QuerySet[Invoice]) -> None:
-        super().__init__(rows.order_by().values("pk")[: COUNT_CAP + 1])
+    def __init__(self, rows: QuerySet[Invoice], cap: int) -> None:
+        super().__init__(rows.order_by().values("pk")[: cap + 1])
 
 
 def page(company: Company, wanted: Filter, *, after: str = "", adds_up: bool = False) -> Page:
     """One page of the filter's invoices. `adds_up` asks for the total of however many there are."""
     known = tabs.Tabs(company.pk)
     every = filtering.in_all_tabs(company, wanted)
-    counts = count(company, every, known) if not wanted.unreadable else dict.fromkeys([*tabs.LABELS, UNAPPROVED], 0)
+    counts = dict.fromkeys([*tabs.LABELS, UNAPPROVED], 0)
+    if not wanted.unreadable:
+        counts = count(company, every, known, wanted.tab)
     found = counts[wanted.tab]
     few = found <= COUNT_CAP
     rows = known.within(every, wanted.tab)
@@ -66,10 +69,15 @@ def page(company: Company, wanted: Filter, *, after: str = "", adds_up: bool = F
     )
 
 
-def count(company: Company, every: QuerySet[Invoice], known: tabs.Tabs) -> dict[str, int]:
-    """How many are in each tab, and how many wait for approval and are in none; up to the cap and one. One query."""
-    asked: dict[str, Any] = {tab: CappedCount(known.within(every, tab)) for tab in tabs.LABELS}
-    asked[UNAPPROVED] = CappedCount(every.filter(state__in=tabs.NOT_APPROVED))
+def count(company: Company, every: QuerySet[Invoice], known: tabs.Tabs, chosen: str) -> dict[str, int]:
+    """How many are in each tab, and how many wait for approval and are in none. One query.
+
+    Up to COUNT_CAP and one in the chosen tab, whose total is added up too; up to TAB_CAP and one beside it.
+    """
+    asked: dict[str, Any] = {
+        tab: CappedCount(known.within(every, tab), COUNT_CAP if tab == chosen else TAB_CAP) for tab in tabs.LABELS
+    }
+    asked[UNAPPROVED] = CappedCount(every.filter(state__in=tabs.NOT_APPROVED), TAB_CAP)
     found = Company.objects.filter(pk=company.pk).values_list(*asked.values()).get()
     return dict(zip(asked, found, strict=True))
 

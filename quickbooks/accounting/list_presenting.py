@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounting import attention, bulk, filtering, presenting, tabs
 from accounting.filtering import COLUMNS, COUNT_CAP, SORTS, Filter
-from accounting.invoice_list import Page
+from accounting.invoice_list import TAB_CAP, Page
 from accounting.models import Bill, BulkRun, Integration
 from companies import access
 from companies.models import Membership
@@ -67,11 +67,11 @@ def _many(count: int, *, is_capped: bool) -> str:
 
 
 def _tab(wanted: Filter, page: Page, name: str, label: str) -> dict[str, Any]:
-    many = page.counts[name]
+    many, cap = page.counts[name], COUNT_CAP if name == wanted.tab else TAB_CAP
     return {
         "name": name,
         "label": label,
-        "count": _many(min(many, COUNT_CAP), is_capped=many > COUNT_CAP),
+        "count": _many(min(many, cap), is_capped=many > cap),
         "query": wanted.but(tab=name).query,
     }
 
@@ -115,7 +115,7 @@ def _unapproved(wanted: Filter, page: Page) -> dict[str, str] | None:
     many = page.unapproved
     if not many or wanted.approval:
         return None
-    words = f"{_many(min(many, COUNT_CAP), is_capped=many > COUNT_CAP)} not yet approved in inBuild"
+    words = f"{_many(min(many, TAB_CAP), is_capped=many > TAB_CAP)} not yet approved in inBuild"
     return {"words": words, "query": wanted.but(tab=tabs.ALL, approval="waiting").query}
 
 

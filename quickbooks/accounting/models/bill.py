@@ -143,6 +143,11 @@ class Bill(WorkRow):
         indexes = [
             models.Index(fields=["company", "next_at"], condition=Q(next_at__isnull=False), name="bill_due"),
             models.Index(fields=["company", "state"], name="bill_by_state"),
+            models.Index(
+                fields=["company", "paid_state"],
+                condition=Q(paid_state__in=["unpaid", "partly"]),
+                name="bill_to_be_paid",
+            ),
             models.Index(fields=["company", "books_seen_at"], name="bill_by_look"),
             models.Index(
                 fields=["company"], condition=Q(books_state__in=["changed", "deleted", "copied"]), name="bill_differs"
