@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounting import posting
-from accounting.models import Bill, BillFile, Integration
+from accounting.models import Bill, BillFile, BulkItem, BulkRun, Integration
 from companies.models import Company, Mail, Membership, Notice, User
 from inbuild.models import Turn
 from invoices import recording
@@ -76,11 +76,15 @@ WITH_IDS = {
     "procore_sync:update_bill": ("public_id", "invoice"),
     "procore_sync:delete_bill": ("public_id", "invoice"),
     "accounting:change": ("public_id", "invoice"),
+    "bulk:run": ("public_id", "bulk_run"),
 }
 WITHOUT_IDS = {
     "home",
     "invoices:list",
     "invoices:new",
+    "bulk:ask",
+    "bulk:begin",
+    "bulk:export",  # names a kind of file, not a row
     "procore_sync:settings",
     "procore_sync:connect",
     "procore_sync:authorize",
@@ -227,7 +231,12 @@ def filled(company: Company, user: User) -> dict[str, Any]:
     Mail.objects.create(
         company=company, membership=user.memberships.get(company=company), about="x", subject=CANARY, problem=CANARY
     )
+    run = BulkRun.objects.create(
+        company=company, token=uuid.uuid4(), deed="skip", filter=f"q={CANARY}", by=user, total=1
+    )
+    BulkItem.objects.create(company=company, run=run, invoice=approved, reason=CANARY)
     return {
+        "bulk_run": run.public_id,
         "company_file": company_file.pk,
         "pc_session": pc_session.pk,
         "exchange": exchange.pk,
@@ -340,6 +349,7 @@ def address_of(name: str, value: Any) -> str:
         "procore_sync:check_invoice": f"/settings/procore/invoices/{value}/check/",
         "procore_sync:sent": f"/settings/procore/sent/{value}/",
         "procore_sync:send": f"/settings/procore/sent/{value}/send/",
+        "bulk:run": f"/invoices/bulk/{value}/",
         "procore_sync:send_again": f"/settings/procore/sent/{value}/again/",
     }
     return paths[name]
