@@ -28,13 +28,21 @@ def matches(company: Company, text: str) -> Q:
     )
     if key := number_key(text):
         rule |= Q(number_key__startswith=key)
+    if (amount := as_amount(text)) is not None:
+        rule |= Q(amount_due=amount)
+    return rule
+
+
+def as_amount(text: str) -> Decimal | None:
+    """1,250.00 or $1250; None for what is no amount that an invoice can have."""
     try:
         amount = Decimal(text.replace(",", "").replace("$", ""))
-        if amount.is_finite() and abs(amount) < Decimal(10) ** 12:
-            rule |= Q(amount_due=amount)
     except InvalidOperation:
-        pass
-    return rule
+        return None
+    # By its exponents: to reckon with 1e999999999 would overflow.
+    if not amount.is_finite() or amount.adjusted() >= 12 or int(amount.as_tuple().exponent) < -10:
+        return None
+    return amount
 
 
 def vendors(company: Company, name: str) -> Any:

@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -296,11 +296,8 @@ def _day(text: str) -> date:
 
 
 def _amount(text: str) -> Decimal:
-    try:
-        amount = Decimal(text.replace(",", "").replace("$", ""))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or abs(amount) >= Decimal(10) ** 12:
+    amount = searching.as_amount(text)
+    if amount is None:
         raise _Unreadable(f"{_quoted(text)} is not an amount. Write it like 1250.00.")
     return amount
 

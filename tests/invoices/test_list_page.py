@@ -42,6 +42,9 @@ def content(answer: Any) -> bytes:
     [
         "from=31.02.2026&to=%00",
         "least=NaN&most=1e999999999",
+        "least=1e-999999999",
+        "q=1e999999999",
+        "q=1e-999999999",
         "project=999999999",
         "project=-1",
         "books=%C3%28",
