@@ -227,7 +227,7 @@ def test_neighbours_walk_the_list_in_its_order_without_gap_or_repeat(sort: str, 
     wanted = read(company, f"sort={sort}")
     ordered = list(filtering.invoices(company, wanted))
     assert len(ordered) == 12
-    values = [invoice.sorted_by for invoice in ordered]
+    values = [vars(invoice)["sorted_by"] for invoice in ordered]
     assert values == sorted(values, reverse=wanted.is_descending)
     padded = [None, *ordered, None]
     for before, invoice, after in zip(padded, ordered, padded[2:], strict=False):
