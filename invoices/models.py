@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from companies.models import Company, User
 
+NO_DATE = date(9999, 12, 31)  # stands for none where invoices are put in order
 ORIGIN_ID = 60  # no id of QuickBooks' is longer
 ORIGIN_HELP = "The id that Procore's ERP integration keeps for it."
 
@@ -46,7 +48,8 @@ class Vendor(models.Model):
         indexes = [
             models.Index(
                 fields=["company"], condition=Q(origin_asked_at=None, procore_id__isnull=False), name="vendor_not_asked"
-            )
+            ),
+            models.Index(fields=["company", "name"], name="vendor_by_name"),
         ]
 
     def __str__(self) -> str:
@@ -177,6 +180,20 @@ class Invoice(models.Model):
             models.Index(fields=["company", "-invoice_date", "-id"], name="invoice_list"),
             models.Index(fields=["company", "project", "-invoice_date", "-id"], name="invoice_list_by_project"),
             models.Index(fields=["company", "vendor", "number_key"], name="invoice_duplicates"),
+            # What else the list is sorted by, and what its filters look for; words have an index of their own, which
+            # Django cannot describe (migration 0008).
+            models.Index(fields=["company", "vendor", "-invoice_date", "-id"], name="invoice_list_by_vendor"),
+            models.Index(fields=["company", "amount_due", "id"], name="invoice_list_by_amount"),
+            models.Index(fields=["company", "number", "id"], name="invoice_list_by_number"),
+            models.Index(F("company"), Coalesce("due_date", Value(NO_DATE)), F("id"), name="invoice_list_by_due"),
+            models.Index(
+                fields=["company", "-invoice_date", "-id"], condition=Q(source="inbuild"), name="invoice_list_made_here"
+            ),
+            models.Index(
+                fields=["company", "-invoice_date", "-id"],
+                condition=Q(state__in=["draft", "submitted", "cancelled"]),
+                name="invoice_list_unapproved",
+            ),
             models.Index(
                 fields=["company"],
                 condition=Q(source_state__in=["changed", "no_longer_approved", "deleted"]),

@@ -158,7 +158,7 @@
 
   function showKey() {
     document.querySelectorAll(".key-words").forEach(function (words) {
-      words.textContent = (keyIsOn() ? "Turn off" : "Turn on") + " the / key for search";
+      words.textContent = (keyIsOn() ? "Turn off" : "Turn on") + " the / and arrow keys";
     });
   }
 
@@ -189,6 +189,24 @@
     }
   });
 
+  // In a list of rows the arrows go from one to the next, and Enter opens it, for its link has the focus. They can be
+  // switched off with the / key.
+  document.addEventListener("keydown", function (event) {
+    var down = event.key === "ArrowDown";
+    if ((!down && event.key !== "ArrowUp") || !keyIsOn() || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    var links = Array.from(document.querySelectorAll(".invoices > tbody > tr > th a"));
+    if (!links.length) return;
+    var row = event.target.closest(".invoices > tbody > tr");
+    var search = event.target.matches("input[type=search]");
+    if (!row && !search && event.target !== document.body) return;
+    var at = row ? links.indexOf(row.querySelector("th a")) : -1;
+    var next = links[down ? at + 1 : at - 1];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
+  });
+
   // The box in a table's head chooses or leaves all of the page; what each says for itself follows by its own event.
   document.addEventListener("change", function (event) {
     var form = event.target.form;
@@ -205,6 +223,8 @@
   // The same form twice helps nobody: a second press while the first is under way is dropped.
   document.addEventListener("submit", function (event) {
     if (event.defaultPrevented || event.target.method !== "post") return;
+    // A download leaves the page as it is, and may be wanted again.
+    if (event.submitter && event.submitter.hasAttribute("data-repeats")) return;
     if (event.target.dataset.sent) event.preventDefault();
     event.target.dataset.sent = "yes";
   });

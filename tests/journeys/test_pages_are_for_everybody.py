@@ -44,6 +44,8 @@ FOR_STRANGERS = (
 def addresses(product: Product) -> Iterator[tuple[str, str]]:
     yield "admin", "/invoices/"
     yield "admin", "/invoices/?q=nothing-matches-this"
+    yield "admin", "/invoices/?from=yesterday"
+    yield "viewer", "/invoices/?sort=-amount&col=vendor&col=due&col=amount&col=status&col=paid&col=books&least=1"
     yield "admin", "/invoices/new/"
     yield "admin", "/settings/procore/"
     yield "admin", "/settings/procore/review/"

@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounting import posting
-from accounting.models import Bill, BillFile, Integration
+from accounting.models import Bill, BillFile, BulkItem, BulkRun, Integration
 from companies.models import Company, Invitation, Mail, Membership, Notice, User
 from inbuild.models import Turn
 from invoices import recording
@@ -82,12 +82,16 @@ WITH_IDS = {
     "members:send_again": ("pk", "invited"),
     "members:withdraw": ("pk", "invited"),
     "members:end_session": ("pk", "session"),
+    "bulk:run": ("public_id", "bulk_run"),
 }
 WITHOUT_IDS = {
     "home",
     "how-it-works",
     "invoices:list",
     "invoices:new",
+    "bulk:ask",
+    "bulk:begin",
+    "bulk:export",  # names a kind of file, not a row
     "procore_sync:settings",
     "procore_sync:connect",
     "procore_sync:authorize",
@@ -252,10 +256,15 @@ def filled(company: Company, user: User) -> dict[str, Any]:
         invited_by=user,
     )
     session = UserSession.objects.create(user=user, session_key=CANARY[:40], ip="203.0.113.9", user_agent=CANARY)
+    run = BulkRun.objects.create(
+        company=company, token=uuid.uuid4(), deed="skip", filter=f"q={CANARY}", by=user, total=1
+    )
+    BulkItem.objects.create(company=company, run=run, invoice=approved, reason=CANARY)
     return {
         "member": user.memberships.get(company=company).pk,
         "invited": invited.pk,
         "session": session.pk,
+        "bulk_run": run.public_id,
         "company_file": company_file.pk,
         "pc_session": pc_session.pk,
         "exchange": exchange.pk,
@@ -373,6 +382,7 @@ def address_of(name: str, value: Any) -> str:
         "procore_sync:check_invoice": f"/settings/procore/invoices/{value}/check/",
         "procore_sync:sent": f"/settings/procore/sent/{value}/",
         "procore_sync:send": f"/settings/procore/sent/{value}/send/",
+        "bulk:run": f"/invoices/bulk/{value}/",
         "procore_sync:send_again": f"/settings/procore/sent/{value}/again/",
     }
     return paths[name]
