@@ -134,6 +134,21 @@ def happenings(invoice: Invoice) -> list[Happening]:
     return found
 
 
+def call_subjects(invoice: Invoice) -> list[str]:
+    """What the calls that an invoice caused are filed under, on either side."""
+    mine = {"company_id": invoice.company_id, "invoice": invoice}
+    row = following.original_of(invoice)
+    found = [f"invoice:{invoice.pk}", f"vendor:{invoice.vendor_id}"]
+    found += [f"bill:{pk}" for pk in Bill.objects.filter(**mine).values_list("pk", flat=True)]
+    found += [f"sent_invoice:{pk}" for pk in SentInvoice.objects.filter(**mine).values_list("pk", flat=True)]
+    found += [f"contract_payment:{pk}" for pk in ContractPayment.objects.filter(**mine).values_list("pk", flat=True)]
+    if row is not None:
+        files = ProcoreAttachment.objects.filter(company_id=invoice.company_id, procore_invoice=row)
+        found += [f"procore_invoice:{row.pk}"]
+        found += [f"procore_attachment:{pk}" for pk in files.values_list("pk", flat=True)]
+    return found
+
+
 WHAT_HAPPENED = {
     Invoice.SourceState.CHANGED: "The invoice was changed in Procore after inBuild had taken it over.",
     Invoice.SourceState.NO_LONGER_APPROVED: "The invoice was approved in Procore when it came, and no longer is.",
@@ -213,7 +228,8 @@ def _shown(value: differences.Value) -> str:
 def _of(delivery: WebhookDelivery) -> Happening:
     times = f", {delivery.times_received} times" if delivery.times_received > 1 else ""
     words = f"Webhook received: {delivery.kind} {delivery.event}{times}"
-    return Happening(delivery.received_at, words, "Procore", delivery.event_key.removeprefix("id:")[:40])
+    key = delivery.event_key.removeprefix("id:")[:40]
+    return Happening(delivery.received_at, words, "Procore", key, is_minor=True)
 
 
 STATE_COLOURS = {

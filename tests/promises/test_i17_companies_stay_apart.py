@@ -43,6 +43,8 @@ WITH_IDS = {
     "invoices:approve": ("public_id", "invoice"),
     "invoices:cancel": ("public_id", "invoice"),
     "invoices:attachment": ("public_id", "attachment"),
+    "invoices:comment": ("public_id", "invoice"),
+    "invoices:calls": ("public_id", "invoice"),
     "accounting:pause": ("pk", "integration"),
     "accounting:check": ("pk", "integration"),
     "accounting:refresh": ("pk", "integration"),
