@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/", include("companies.account_urls")),
     path("companies/", include("companies.urls")),
     path("", include("companies.notice_urls")),
+    path("", include("companies.member_urls")),
     path("invoices/", include("invoices.urls")),
     path("procore/", include("procore_sync.page_urls")),
     path("attention/", include("accounting.page_urls")),
@@ -33,4 +34,5 @@ if settings.INBUILD_ENV == "demo":
 
 handler404 = "companies.views.not_found"
 handler403 = "companies.views.forbidden"
+handler429 = "companies.views.too_many"  # asked for by allauth
 handler500 = "companies.views.server_error"
