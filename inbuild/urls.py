@@ -15,6 +15,7 @@ urlpatterns = [
     path("companies/", include("companies.urls")),
     path("", include("companies.notice_urls")),
     path("", include("companies.member_urls")),
+    path("invoices/", include("accounting.bulk_urls")),
     path("invoices/", include("invoices.urls")),
     path("procore/", include("procore_sync.page_urls")),
     path("attention/", include("accounting.page_urls")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,11 +16,12 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounting import coding, mapping, posting, presenting
-from accounting.models import Bill, Integration
+from accounting import coding, filtering, list_presenting, mapping, posting, presenting
+from accounting import invoice_list as listing_page
+from accounting.models import Bill
 from companies import access, auditing, calling
-from invoices import amounts, commenting, recording, searching
-from invoices.forms import FilterForm, InvoiceForm, LineFormSet, new_lines
+from invoices import amounts, commenting, recording
+from invoices.forms import InvoiceForm, LineFormSet, new_lines
 from invoices.models import Attachment, Invoice, WrongState
 from procore_sync import presenting as procore
 from procore_sync import reviewing, sending
@@ -31,35 +31,15 @@ from procore_sync.models import ProcoreIntegration
 @require_safe
 @access.workers_write
 def invoice_list(request: access.MemberRequest) -> HttpResponse:
+    """Everything in the address, so that it can be sent to a colleague; see `accounting.filtering`."""
     company = request.membership.company
-    form = FilterForm(company, request.GET)
-    form.is_valid()
-    given = form.cleaned_data
-    project = given.get("project")
-    rows = searching.search(
-        company, text=given.get("q") or "", source=given.get("source") or "", project_id=project.pk if project else None
-    )
-    tab = request.GET.get("tab", "all") if request.GET.get("tab") in searching.TABS else "all"
-    found = searching.page(rows, tab=tab, cursor=request.GET.get("after", "")[:80])
-    kept = {name: request.GET[name] for name in ("q", "source", "project") if request.GET.get(name)}
-    counts = searching.counts(rows)
+    wanted = filtering.read(company, request.GET)
+    page = listing_page.page(company, wanted, after=request.GET.get("after", ""), adds_up="total" in request.GET)
     procore_integration = ProcoreIntegration.active(company)
-    context = {
-        "form": form,
-        "page": found,
-        "rows": [{"invoice": invoice, "status": presenting.status(invoice)} for invoice in found.invoices],
-        "tab": tab,
-        "tabs": [
-            {"name": name, "label": label, "count": counts[name], "query": urlencode(kept | {"tab": name})}
-            for name, (label, _) in searching.TABS.items()
-        ],
-        "next_query": urlencode(kept | {"tab": tab, "after": found.next_cursor}) if found.next_cursor else "",
-        "first_query": urlencode(kept | {"tab": tab}),
-        "is_filtered": bool(kept),
+    context = list_presenting.shown(request.membership, wanted, page) | {
         "is_first_page": not request.GET.get("after"),
         "procore": procore_integration,
         "to_review": reviewing.banners(procore_integration),
-        "quickbooks": Integration.active(company).order_by("id").first(),
     }
     template = "invoices/_list.html" if request.headers.get("HX-Target") == "invoice-list" else "invoices/list.html"
     return render(request, template, context)

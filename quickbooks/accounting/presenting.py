@@ -138,15 +138,22 @@ PAID_COLOURS = {Bill.Paid.UNPAID: "muted", Bill.Paid.PARTLY: "info", Bill.Paid.P
 CREDIT_WORDS = {Bill.Paid.UNPAID: "Not used yet", Bill.Paid.PARTLY: "Partly used", Bill.Paid.PAID: "Used"}
 
 
+def paid_words(bill: Bill) -> dict[str, Any]:
+    """One word and colour; empty while nothing is known."""
+    if bill.state != Bill.State.SYNCED or not bill.paid_state:
+        return {}
+    paid = Bill.Paid(bill.paid_state)
+    word = CREDIT_WORDS[paid] if bill.kind == Bill.Kind.VENDOR_CREDIT else paid.label
+    return {"word": word, "colour": PAID_COLOURS[paid]}
+
+
 def _paid(bill: Bill) -> dict[str, Any] | None:
     """What the books say of its payment; None while nothing is known."""
     if bill.state != Bill.State.SYNCED or not bill.paid_state:
         return None
     paid = Bill.Paid(bill.paid_state)
     is_credit = bill.kind == Bill.Kind.VENDOR_CREDIT
-    return {
-        "word": CREDIT_WORDS[paid] if is_credit else paid.label,
-        "colour": PAID_COLOURS[paid],
+    return paid_words(bill) | {
         "on": bill.paid_on if paid != Bill.Paid.UNPAID else None,
         "reference": bill.payment_reference,
         "balance": bill.balance,
