@@ -78,6 +78,7 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
         "can_work": request.membership.can_work,
         "workers_only": access.WORKERS_ONLY,
         "comment_length": commenting.LENGTH,
+        "beside": _beside(invoice, filtering.read(invoice.company, request.GET)),
     } | procore.sent_card(invoice, request.membership)
     if bill is not None:
         context |= presenting.bill_card(bill, request.membership)
@@ -186,6 +187,15 @@ def attachment(request: access.MemberRequest, public_id: UUID) -> HttpResponseBa
     frame, rest = ("'self'", "") if is_pdf else ("'none'", "; sandbox")
     response["Content-Security-Policy"] = f"default-src 'none'; frame-ancestors {frame}{rest}"
     return response
+
+
+def _beside(invoice: Invoice, wanted: filtering.Filter) -> dict[str, Any]:
+    """The list that led here, and the invoices before and after this one in it."""
+    before, after = filtering.neighbours(invoice.company, wanted, invoice)
+    return {
+        "query": f"?{wanted.query}" if wanted.query else "",
+        "ways": [("Previous", "prev", before), ("Next", "next", after)],
+    }
 
 
 def _chosen(files: list[Attachment], wanted: str) -> dict[str, Any] | None:
