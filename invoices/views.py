@@ -203,7 +203,7 @@ def _chosen(files: list[Attachment], wanted: str) -> dict[str, Any] | None:
     file = next((file for file in files if str(file.public_id) == wanted), next(iter(files), None))
     if file is None:
         return None
-    return {"file": file, "is_pdf": file.begins_like_a_pdf(), "is_there": file.file.storage.exists(file.file.name)}
+    return {"file": file, "is_pdf": file.begins_like_a_pdf(), "is_there": file.file.storage.exists(str(file.file.name))}
 
 
 def _timeline(invoice: Invoice, bill: Bill | None) -> list[auditing.Happening]:

@@ -46,7 +46,8 @@ def words(shown: str, place: str = "") -> str:
 
 def accounts(integration: Integration) -> list[ListEntry]:
     rows = ListEntry.objects.filter(integration=integration, kind="account", active=True, is_usable=True)
-    return list(rows.exclude(pk=integration.expense_account_id).exclude(pk=integration.retainage_account_id)[:2])
+    taken = {integration.expense_account_id, integration.retainage_account_id}
+    return [row for row in rows.order_by("id") if row.pk not in taken][:2]
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
