@@ -338,6 +338,8 @@ def address_of(name: str, value: Any) -> str:
         "invoices:detail": f"/invoices/{value}/",
         "invoices:approve": f"/invoices/{value}/approve/",
         "invoices:cancel": f"/invoices/{value}/cancel/",
+        "invoices:comment": f"/invoices/{value}/comment/",
+        "invoices:calls": f"/invoices/{value}/calls/",
         "invoices:attachment": f"/invoices/attachments/{value}/",
         "accounting:pause": f"/settings/accounting/{value}/pause/",
         "accounting:check": f"/settings/accounting/{value}/check/",
