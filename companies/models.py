@@ -181,7 +181,11 @@ class AuditEvent(models.Model):
     request_id = models.CharField(max_length=40, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["company", "object_type", "object_id", "id"], name="audit_of_object")]
+        indexes = [
+            models.Index(fields=["company", "object_type", "object_id", "id"], name="audit_of_object"),
+            models.Index(fields=["company", "-at", "-id"], name="audit_by_time"),
+            models.Index(fields=["company", "user", "-at", "-id"], name="audit_by_person"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(user__isnull=False) | ~models.Q(job=""), name="audit_has_an_actor"

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
 
+from accounting.views import activity
 from inbuild import demo_mail, health
 from qbd import door
 
@@ -19,6 +20,8 @@ urlpatterns = [
     path("invoices/", include("invoices.urls")),
     path("procore/", include("procore_sync.page_urls")),
     path("attention/", include("accounting.page_urls")),
+    path("activity/", activity.page, name="activity"),
+    path("activity/csv/", activity.download, name="activity-csv"),
     path("settings/procore/", include("procore_sync.urls")),
     path("settings/accounting/", include("accounting.urls")),
     path("settings/accounting/qbo/", include("qbo.urls")),

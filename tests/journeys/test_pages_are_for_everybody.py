@@ -25,6 +25,11 @@ SEVERAL = (
     "HAVING count(*) > 1 LIMIT 1"
 )
 
+WITH_FILES = (
+    "SELECT public_id FROM invoices_invoice i WHERE EXISTS "
+    "(SELECT 1 FROM invoices_attachment a WHERE a.invoice_id = i.id) ORDER BY id LIMIT 1"
+)
+
 
 TOKEN = "for-the-test-of-looks"
 FOR_STRANGERS = (
@@ -71,6 +76,17 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
     yield "outsider", "/invoices/"
     yield "outsider", "/settings/procore/"
     yield "outsider", "/settings/accounting/"
+    for role in ("admin", "viewer"):
+        yield role, "/activity/"
+    yield "admin", "/activity/?kind=switch"
+    yield "admin", "/activity/?kind=nonsense"
+    yield "admin", "/activity/?number=nothing-matches-this"
+    yield "outsider", "/activity/"
+    for (public_id,) in product.rows(WITH_FILES):
+        yield "admin", f"/invoices/{public_id}/"
+        yield "admin", f"/invoices/{public_id}/calls/"
+        yield "viewer", f"/invoices/{public_id}/"
+        yield "viewer", f"/invoices/{public_id}/calls/"
     for (public_id,) in product.rows("SELECT public_id FROM invoices_invoice ORDER BY id LIMIT 2"):
         yield "accountant", f"/invoices/{public_id}/"
         yield "accountant", f"/procore/why/?invoice={public_id}"
