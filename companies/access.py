@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 
+from companies import sessions
 from companies.models import Membership, Role, User
 from inbuild.fields import seal, unseal
 
@@ -96,5 +97,16 @@ class SealedSecrets(DefaultMFAAdapter):  # type: ignore[misc]
 class ClosedSignUp(DefaultAccountAdapter):  # type: ignore[misc]
     """People come by invitation; nobody signs up by themselves."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "account_inactive": "This account may no longer sign in. Ask a company admin at your company.",
+        "email_password_mismatch": "The email address or the password is not right.",
+        "too_many_login_attempts": "Too many failed attempts. Wait five minutes, then try again.",
+        "rate_limited": "Too many attempts. Wait a minute, then try again.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        sessions.begin(request)

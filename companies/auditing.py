@@ -16,13 +16,19 @@ from inbuild import http
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One line of a timeline: when, what, who, and the id a support person asks for."""
+    """One line of a timeline: when, what, who, and the id a support person asks for.
+
+    `details` are folded away; what is `minor` is left out in print.
+    """
 
     at: datetime
     words: str
     who: str
     reference: str = ""
     colour: str = "muted"
+    details: tuple[str, ...] = ()
+    is_comment: bool = False
+    is_minor: bool = False
 
 
 def record(
@@ -95,7 +101,42 @@ def history(about: models.Model) -> models.QuerySet[AuditEvent]:
 
 def happenings(about: models.Model) -> list[Happening]:
     """The events of one object as lines of a timeline."""
-    return [Happening(event.at, event.sentence, event.actor) for event in history(about)]
+    return [happening(event) for event in history(about)]
+
+
+COMMENT = "invoice.commented"
+
+
+def happening(event: AuditEvent) -> Happening:
+    """A comment in full, and beside what was imported what the gates answered."""
+    is_comment = event.verb == COMMENT
+    words = str(event.after.get("text") or event.sentence) if is_comment else event.sentence
+    told = event.after.get("evidence")
+    details = tuple(str(one) for one in told) if isinstance(told, list) else ()
+    return Happening(event.at, words, who(event), details=details, is_comment=is_comment)
+
+
+# What inBuild was doing when it, and no person, changed something.
+JOBS = {
+    "import": "importing from Procore",
+    "files": "copying files from Procore",
+    "payments": "telling Procore of payments",
+    "post": "sending to QuickBooks",
+    "change": "changing a bill in QuickBooks",
+    "follow": "reading QuickBooks",
+    "attach": "attaching files in QuickBooks",
+    "preflight": "reading QuickBooks' settings",
+    "desktop": "QuickBooks Desktop",
+    "mapping": "after a mapping",
+    "settings": "after a setting",
+    "restore": "after a restore",
+    "check": "checking",
+}
+
+
+def who(event: AuditEvent) -> str:
+    """The person, or what inBuild was doing."""
+    return event.actor if event.user_id else f"inBuild, {JOBS.get(event.job, event.job)}"
 
 
 def call_recorder(company_id: int, provider: str, subject: str = "") -> http.Recorder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import smtplib
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -23,6 +24,8 @@ from inbuild.queue import database_now, ring
 DIGEST_HOUR = 7
 # A mail that could not be sent for so long tells nothing any more: what is open stands on the pages.
 PATIENCE = timedelta(days=3)
+# Stands in a written mail for the address with the token, which is put in only as it leaves.
+LINK = "[the link of this invitation]"
 
 
 def write(company: Company, begun: Iterable[Notice]) -> None:
@@ -122,19 +125,19 @@ def absolute(path: str) -> str:
 
 def send(mail: Mail) -> None:
     """Hand one mail to the mail server. A crash right after it took it makes it go again, under the same Message-ID."""
-    user = mail.membership.user
-    if not user.is_active:
-        mail.end(Mail.State.FAILED, "This person may no longer sign in.")
+    if why_not := _overtaken(mail):
+        mail.end(Mail.State.FAILED, why_not)
         return
     host = urlsplit(settings.PUBLIC_URL).hostname
     headers = {"Message-ID": f"<{mail.uid}@{host}>", "Auto-Submitted": "auto-generated"}
-    message = EmailMultiAlternatives(mail.subject, mail.text, to=[user.email], headers=headers)
-    message.attach_alternative(mail.html, "text/html")
+    text, html = (body.replace(LINK, absolute(f"/invitations/{mail.secret}/")) for body in (mail.text, mail.html))
+    message = EmailMultiAlternatives(mail.subject, text, to=[mail.to], headers=headers)
+    message.attach_alternative(html, "text/html")
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused as refusal:
         code, said = next(iter(refusal.recipients.values()))
-        words = f"The mail server refuses {user.email}: {code} {_text(said)}"
+        words = f"The mail server refuses {mail.to}: {code} {_text(said)}"
         if code >= 500:
             mail.end(Mail.State.FAILED, words)
         else:
@@ -143,6 +146,22 @@ def send(mail: Mail) -> None:
         _later(mail, _words(error))
     else:
         mail.end(Mail.State.SENT)
+
+
+def _overtaken(mail: Mail) -> str:
+    """Why it need not be sent any more; empty where it must."""
+    if mail.invitation is not None:
+        is_latest = hashed(mail.secret) == mail.invitation.token_sha256
+        return (
+            ""
+            if is_latest and mail.invitation.is_open
+            else "The invitation was accepted, withdrawn or sent again before this mail had left."
+        )
+    return "" if mail.membership and mail.membership.user.is_active else "This person may no longer sign in."
+
+
+def hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _later(mail: Mail, words: str) -> None:
@@ -173,7 +192,8 @@ def park(mail: Mail, reference: str) -> None:
 
 def stuck(membership: Membership) -> list[Mail]:
     """The last mail to each person, where it could not be sent: for an admin of the whole company, else their own."""
-    rows = Mail.objects.filter(company_id=membership.company_id).exclude(state=Mail.State.WAITING, problem="")
+    rows = Mail.objects.filter(company_id=membership.company_id, invitation=None)
+    rows = rows.exclude(state=Mail.State.WAITING, problem="")
     rows = rows if membership.is_admin else rows.filter(membership=membership)
     last = rows.order_by("membership_id", "-id").distinct("membership_id").select_related("membership__user")
     return [mail for mail in last if mail.problem]

@@ -15,6 +15,7 @@ from django.db.models.functions import Least, Now
 from django.utils import timezone
 
 from inbuild import queue
+from inbuild.fields import EncryptedTextField
 from inbuild.queue import WorkRow
 
 
@@ -124,6 +125,46 @@ class Membership(models.Model):
         return self.is_admin if self.at_once_choice is None else self.at_once_choice
 
 
+class Invitation(models.Model):
+    """Somebody asked by e-mail to become a member. The token stands in that mail alone; here is its hash.
+
+    Open until it was accepted or withdrawn; an open one may have expired, and is then sent again.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=20, choices=Role.choices)
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    sent_at = models.DateTimeField(help_text="When the mail with the latest token was written.")
+    expires_at = models.DateTimeField()
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    accepted_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "id"], name="invitation_of_company"),
+            models.UniqueConstraint(
+                fields=["company", "email"],
+                condition=models.Q(accepted_at=None, withdrawn_at=None),
+                name="invitation_open_once",
+            ),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email}, {self.get_role_display()} of {self.company}"
+
+    @classmethod
+    def open_in(cls, company: Company) -> models.QuerySet[Invitation]:
+        """Neither accepted nor withdrawn, the oldest first."""
+        return cls.objects.filter(company=company, accepted_at=None, withdrawn_at=None).order_by("id")
+
+    @property
+    def is_open(self) -> bool:
+        return self.accepted_at is None and self.withdrawn_at is None
+
+
 class AuditEvent(models.Model):
     """Who or which job did what to what. Insert only: a trigger in the database refuses the rest."""
 
@@ -140,7 +181,11 @@ class AuditEvent(models.Model):
     request_id = models.CharField(max_length=40, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["company", "object_type", "object_id", "id"], name="audit_of_object")]
+        indexes = [
+            models.Index(fields=["company", "object_type", "object_id", "id"], name="audit_of_object"),
+            models.Index(fields=["company", "-at", "-id"], name="audit_by_time"),
+            models.Index(fields=["company", "user", "-at", "-id"], name="audit_by_person"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(user__isnull=False) | ~models.Q(job=""), name="audit_has_an_actor"
@@ -218,7 +263,10 @@ class Notice(models.Model):
 
 
 class Mail(WorkRow):
-    """One mail to one member, written down before it is sent; `about` makes it one however often it is asked for."""
+    """One mail to one member, written down before it is sent; `about` makes it one however often it is asked for.
+
+    Or to somebody who is invited: then `secret` is the token of the link, until the mail has left.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -226,7 +274,9 @@ class Mail(WorkRow):
         FAILED = "failed", "Not sent"
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
-    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="mails")
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, null=True, related_name="mails")
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, null=True, related_name="mails")
+    secret = EncryptedTextField(blank=True, db_default="")
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     about = models.CharField(max_length=60)
     subject = models.CharField(max_length=250)
@@ -240,6 +290,10 @@ class Mail(WorkRow):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["membership", "about"], name="mail_once"),
+            models.CheckConstraint(
+                condition=models.Q(membership__isnull=False) ^ models.Q(invitation__isnull=False),
+                name="mail_to_one_person",
+            ),
             models.CheckConstraint(condition=models.Q(state__in=["waiting", "sent", "failed"]), name="mail_state"),
         ]
         indexes = [
@@ -251,12 +305,25 @@ class Mail(WorkRow):
 
     @classmethod
     def at_hand(cls) -> models.QuerySet[Any]:
-        return super().at_hand().select_related("membership__user")
+        return super().at_hand().select_related("membership__user", "invitation")
+
+    @property
+    def to(self) -> str:
+        if self.invitation is not None:
+            return self.invitation.email
+        assert self.membership is not None, "mail_to_one_person"  # noqa: S101
+        return self.membership.user.email
 
     def end(self, state: State, problem: str = "") -> None:
         """It was sent, or never will be."""
         queue.mine(self).update(
-            state=state, problem=problem[:500], next_at=None, lease_until=None, failures=0, ended_at=Now()
+            state=state,
+            problem=problem[:500],
+            next_at=None,
+            lease_until=None,
+            failures=0,
+            ended_at=Now(),
+            secret="",
         )
 
     def again_later(self, problem: str) -> None:

@@ -40,6 +40,11 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _page(request, 403, "You may not do this", str(exception or access.ADMINS_ONLY))
 
 
+def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Sign-in, password reset and the like, pressed more often than a person would."""
+    return _page(request, 429, "Too many attempts", "Too many attempts. Wait a minute, then try again.")
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     response = _page(request, 403, "This page was open too long", "Nothing was changed. Reload the page and try again.")
     if request.headers.get("HX-Request"):

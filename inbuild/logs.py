@@ -15,8 +15,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 _SECRET = re.compile(r"(?i)authorization|token|secret|password|cookie|refresh|^code$")
-# A password-reset link is a secret until it is used.
-_SECRET_IN_PATH = re.compile(r"(?<=/reset/key/)[^/]+")
+# The link of an invitation or a password reset is a secret until it is used.
+_SECRET_IN_PATH = re.compile(r"(?:(?<=/reset/key/)|(?<=/invitations/)|(?<=%2Finvitations%2F))[^/\s%?\"']+")
 _SECRET_IN_TEXT = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+|((?:access|refresh)_token|client_secret|code)=[^&\s]+")
 
 
@@ -26,7 +26,7 @@ def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMappin
         if _SECRET.search(key):
             event[key] = "[hidden]"
         elif isinstance(value, str):
-            hidden = _SECRET_IN_TEXT.sub("[hidden]", value)
+            hidden = _SECRET_IN_PATH.sub("[hidden]", _SECRET_IN_TEXT.sub("[hidden]", value))
             event[key] = hidden if key == "exception" else hidden.replace("\r", "\\r").replace("\n", "\\n")
     return event
 
@@ -79,8 +79,9 @@ class RequestLog:
         try:
             response = self.get_response(request)
             milliseconds = round((time.monotonic() - started) * 1000)
-            path = _SECRET_IN_PATH.sub("[hidden]", request.path)
-            self.log.info("request", method=request.method, path=path, status=response.status_code, ms=milliseconds)
+            self.log.info(
+                "request", method=request.method, path=request.path, status=response.status_code, ms=milliseconds
+            )
             response["X-Request-Id"] = request_id
             return response
         finally:

@@ -27,6 +27,8 @@ ALLOWED_HOSTS = [host for host in environment.text("ALLOWED_HOSTS", "").split(",
 ]
 LOG_LEVEL = environment.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 MEDIA_ROOT = Path(environment.text("MEDIA_ROOT", str(BASE_DIR / "media")))
+# How many proxies in front add to X-Forwarded-For; what a client writes into it itself is not believed.
+TRUSTED_PROXIES = int(environment.number("TRUSTED_PROXIES", 1 if PRODUCTION else 0))
 EMAIL: dict[str, Any] = environment.parsed("EMAIL_URL", lambda name: env.email_url(name, "consolemail://"), "", "mail")
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "inBuild <no-reply@localhost>")
 QBO_CLIENT_ID = environment.text("QBO_CLIENT_ID", "")
@@ -129,6 +131,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "django_htmx",
     "inbuild",
@@ -151,6 +154,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "companies.access.PrivatePages",
+    "companies.sessions.LastSeen",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -227,6 +231,8 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
+# Limits of sign-in go by address: with a proxy in front, by the one that it saw.
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 MFA_ADAPTER = "companies.access.SealedSecrets"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "inBuild"

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounting.views import activity
 from inbuild import demo_mail, health
 from qbd import door
 
@@ -13,9 +14,13 @@ urlpatterns = [
     path("accounts/", include("companies.account_urls")),
     path("companies/", include("companies.urls")),
     path("", include("companies.notice_urls")),
+    path("", include("companies.member_urls")),
+    path("invoices/", include("accounting.bulk_urls")),
     path("invoices/", include("invoices.urls")),
     path("procore/", include("procore_sync.page_urls")),
     path("attention/", include("accounting.page_urls")),
+    path("activity/", activity.page, name="activity"),
+    path("activity/csv/", activity.download, name="activity-csv"),
     path("settings/procore/", include("procore_sync.urls")),
     path("settings/accounting/", include("accounting.urls")),
     path("settings/accounting/qbo/", include("qbo.urls")),
@@ -33,4 +38,5 @@ if settings.INBUILD_ENV == "demo":
 
 handler404 = "companies.views.not_found"
 handler403 = "companies.views.forbidden"
+handler429 = "companies.views.too_many"  # asked for by allauth
 handler500 = "companies.views.server_error"

@@ -1,4 +1,4 @@
-"""The list's filters, and the form of an invoice made in inBuild."""
+"""The form of an invoice made in inBuild."""
 
 from __future__ import annotations
 
@@ -9,26 +9,11 @@ from django.conf import settings
 from django.core.files import File
 
 from companies.models import Company
-from invoices.models import Invoice, Money, Project
+from invoices.models import Money, Project
 from invoices.recording import NewInvoice, NewLine
 
 LINES = 8
 TOO_MUCH = Decimal(10) ** 12
-
-
-class FilterForm(forms.Form):
-    """What stands in the address of the list; what does not fit is left out, never an error."""
-
-    q = forms.CharField(required=False, max_length=100, strip=True)
-    source = forms.ChoiceField(required=False, choices=[("", "All sources"), *Invoice.Source.choices])
-    project = forms.ModelChoiceField(required=False, queryset=Project.objects.none(), empty_label="All projects")
-
-    def __init__(self, company: Company, data: object) -> None:
-        super().__init__(data)  # type: ignore[arg-type]
-        self.fields["project"].queryset = Project.objects.filter(company=company).order_by("number", "name")  # type: ignore[attr-defined]
-        self.fields["q"].widget.attrs |= {"class": "form-control", "placeholder": "Number, vendor, project or amount"}
-        for name in ("source", "project"):
-            self.fields[name].widget.attrs["class"] = "form-select"
 
 
 def amount_field(**kwargs: object) -> forms.DecimalField:

@@ -280,6 +280,20 @@ class Attachment(models.Model):
         return self.name
 
     @property
+    def is_picture(self) -> bool:
+        return self.content_type in ("image/png", "image/jpeg")
+
+    def begins_like_a_pdf(self) -> bool:
+        """Told by its first bytes, whatever it says it is. False too where the file is gone."""
+        if self.content_type != "application/pdf":
+            return False
+        try:
+            with self.file.open("rb") as file:
+                return bool(file.read(5) == b"%PDF-")
+        except OSError:
+            return False
+
+    @property
     def type_words(self) -> str:
         return {"application/pdf": "PDF", "image/png": "PNG picture", "image/jpeg": "JPEG picture"}.get(
             self.content_type, "File"

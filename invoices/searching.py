@@ -1,98 +1,30 @@
-"""Which invoices a list shows: tabs, search, filters, and pages by keyset."""
+"""Which invoices words find: number, vendor, project, commitment, amount."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from companies.models import Company
-from invoices.models import Invoice, number_key
+from invoices.models import Invoice, Project, Vendor, number_key
 
-PAGE = 50
-COUNT_CAP = 1000
-
-ATTENTION = ("needs_mapping", "on_hold", "failed")
-TABS: Mapping[str, tuple[str, Q]] = {
-    "all": ("All", Q()),
-    "approval": ("Waiting for approval", Q(state__in=["draft", "submitted"])),
-    "attention": ("Needs attention", Q(bill__state__in=ATTENTION)),
-    "ready": ("Ready to sync", Q(bill__state="ready")),
-    "syncing": ("Syncing", Q(bill__state__in=["sending", "checking"])),
-    "synced": ("Synced", Q(bill__state="synced")),
-    "skipped": ("Skipped", Q(bill__state="skipped") | Q(state="cancelled")),
-}
+NAMED = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of the list; `next_cursor` empty on the last."""
-
-    invoices: list[Invoice]
-    next_cursor: str
-    count: int
-    count_is_capped: bool
-    total: Decimal | None
+def search(company: Company, text: str) -> QuerySet[Invoice]:
+    """Invoices of one company that the words find."""
+    return Invoice.objects.filter(matches(company, text), company=company)
 
 
-def search(company: Company, *, text: str, source: str, project_id: int | None) -> QuerySet[Invoice]:
-    """Invoices of one company that match words and filters, whatever their tab."""
-    rows = Invoice.objects.filter(company=company)
-    if source in Invoice.Source.values:
-        rows = rows.filter(source=source)
-    if project_id is not None:
-        rows = rows.filter(project_id=project_id)
-    if text:
-        rows = rows.filter(_matches(text))
-    return rows
-
-
-def counts(rows: QuerySet[Invoice]) -> dict[str, int]:
-    """How many are in each tab, in one query."""
-    return rows.aggregate(
-        **{name: Count("pk", filter=rule) if rule else Count("pk") for name, (_, rule) in TABS.items()}
-    )
-
-
-def page(rows: QuerySet[Invoice], *, tab: str, cursor: str) -> Page:
-    """One page, newest invoice date first. A cursor that cannot be read shows the first page."""
-    chosen = rows.filter(TABS.get(tab, TABS["all"])[1])
-    capped = chosen.order_by()[: COUNT_CAP + 1].count()
-    is_capped = capped > COUNT_CAP
-    total = None if is_capped else _total(chosen)
-    after = _decoded(cursor)
-    if after:
-        day, pk = after
-        chosen = chosen.filter(Q(invoice_date__lt=day) | Q(invoice_date=day, pk__lt=pk))
-    found = list(chosen.select_related("vendor", "project", "bill").order_by("-invoice_date", "-pk")[: PAGE + 1])
-    more = len(found) > PAGE
-    return Page(
-        invoices=found[:PAGE],
-        next_cursor=_encoded(found[PAGE - 1]) if more else "",
-        count=min(capped, COUNT_CAP),
-        count_is_capped=is_capped,
-        total=total,
-    )
-
-
-def _total(rows: QuerySet[Invoice]) -> Decimal | None:
-    """What they come to; None when currencies are mixed, because such a sum means nothing."""
-    found = rows.order_by().aggregate(total=Sum("amount_due"), currencies=Count("currency", distinct=True))
-    return None if found["currencies"] > 1 else found["total"] or Decimal(0)
-
-
-def _matches(text: str) -> Q:
-    """Number, vendor, project, commitment; an amount when it looks like one."""
+def matches(company: Company, text: str) -> Q:
+    """Number, vendor, project, commitment; an amount when it looks like one. Two queries: who and what is called so."""
     rule = (
         Q(number__icontains=text)
-        | Q(vendor__name__icontains=text)
-        | Q(project__name__icontains=text)
         | Q(commitment__icontains=text)
+        | Q(vendor_id__in=_ids(Vendor.objects.filter(company=company, name__icontains=text)))
+        | Q(project_id__in=_ids(_projects(company, text)))
     )
     if key := number_key(text):
         rule |= Q(number_key__startswith=key)
@@ -105,13 +37,17 @@ def _matches(text: str) -> Q:
     return rule
 
 
-def _encoded(invoice: Invoice) -> str:
-    return base64.urlsafe_b64encode(f"{invoice.invoice_date.isoformat()}|{invoice.pk}".encode()).decode().rstrip("=")
+def vendors(company: Company, name: str) -> Any:
+    """The vendors with this name; where none has it exactly, those whose name has it in it."""
+    rows = Vendor.objects.filter(company=company)
+    return list(rows.filter(name__iexact=name).values_list("pk", flat=True)) or _ids(rows.filter(name__icontains=name))
 
 
-def _decoded(cursor: str) -> tuple[date, int] | None:
-    try:
-        day, _, pk = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition("|")
-        return (date.fromisoformat(day), int(pk)) if pk.isdecimal() and len(pk) < 19 else None
-    except (ValueError, binascii.Error):
-        return None
+def _projects(company: Company, text: str) -> QuerySet[Project]:
+    return Project.objects.filter(Q(name__icontains=text) | Q(number__icontains=text), company=company)
+
+
+def _ids(rows: QuerySet[Any]) -> Any:
+    """As numbers while they are few: PostgreSQL then knows which of its indexes to take."""
+    found = list(rows.values_list("pk", flat=True)[: NAMED + 1])
+    return found if len(found) <= NAMED else rows.values_list("pk", flat=True)

@@ -9,5 +9,7 @@ urlpatterns = [
     path("<uuid:public_id>/", views.detail, name="detail"),
     path("<uuid:public_id>/approve/", views.approve, name="approve"),
     path("<uuid:public_id>/cancel/", views.cancel, name="cancel"),
+    path("<uuid:public_id>/comment/", views.comment, name="comment"),
+    path("<uuid:public_id>/calls/", views.calls, name="calls"),
     path("attachments/<uuid:public_id>/", views.attachment, name="attachment"),
 ]

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounting import posting, presenting
-from accounting.models import Integration
-from companies import access, auditing
-from invoices import amounts, recording, searching
-from invoices.forms import FilterForm, InvoiceForm, LineFormSet, new_lines
+from accounting import coding, filtering, list_presenting, mapping, posting, presenting
+from accounting import invoice_list as listing_page
+from accounting.models import Bill
+from companies import access, auditing, calling
+from invoices import amounts, commenting, recording
+from invoices.forms import InvoiceForm, LineFormSet, new_lines
 from invoices.models import Attachment, Invoice, WrongState
 from procore_sync import presenting as procore
 from procore_sync import reviewing, sending
@@ -30,35 +31,15 @@ from procore_sync.models import ProcoreIntegration
 @require_safe
 @access.workers_write
 def invoice_list(request: access.MemberRequest) -> HttpResponse:
+    """Everything in the address, so that it can be sent to a colleague; see `accounting.filtering`."""
     company = request.membership.company
-    form = FilterForm(company, request.GET)
-    form.is_valid()
-    given = form.cleaned_data
-    project = given.get("project")
-    rows = searching.search(
-        company, text=given.get("q") or "", source=given.get("source") or "", project_id=project.pk if project else None
-    )
-    tab = request.GET.get("tab", "all") if request.GET.get("tab") in searching.TABS else "all"
-    found = searching.page(rows, tab=tab, cursor=request.GET.get("after", "")[:80])
-    kept = {name: request.GET[name] for name in ("q", "source", "project") if request.GET.get(name)}
-    counts = searching.counts(rows)
+    wanted = filtering.read(company, request.GET)
+    page = listing_page.page(company, wanted, after=request.GET.get("after", ""), adds_up="total" in request.GET)
     procore_integration = ProcoreIntegration.active(company)
-    context = {
-        "form": form,
-        "page": found,
-        "rows": [{"invoice": invoice, "status": presenting.status(invoice)} for invoice in found.invoices],
-        "tab": tab,
-        "tabs": [
-            {"name": name, "label": label, "count": counts[name], "query": urlencode(kept | {"tab": name})}
-            for name, (label, _) in searching.TABS.items()
-        ],
-        "next_query": urlencode(kept | {"tab": tab, "after": found.next_cursor}) if found.next_cursor else "",
-        "first_query": urlencode(kept | {"tab": tab}),
-        "is_filtered": bool(kept),
+    context = list_presenting.shown(request.membership, wanted, page) | {
         "is_first_page": not request.GET.get("after"),
         "procore": procore_integration,
         "to_review": reviewing.banners(procore_integration),
-        "quickbooks": Integration.active(company).order_by("id").first(),
     }
     template = "invoices/_list.html" if request.headers.get("HX-Target") == "invoice-list" else "invoices/list.html"
     return render(request, template, context)
@@ -68,10 +49,14 @@ def invoice_list(request: access.MemberRequest) -> HttpResponse:
 @access.workers_write
 def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
     invoice = _mine(request, public_id)
-    lines = list(invoice.lines.select_related("cost_code").order_by("position"))
+    bill: Bill | None = getattr(invoice, "bill", None)
+    lines = mapping.lines_of(invoice)
+    posts_to = coding.of(invoice, bill, lines)
+    files = list(invoice.attachments.order_by("id"))
     context: dict[str, Any] = {
         "invoice": invoice,
-        "lines": lines,
+        "lines": [{"line": line, "place": place} for line, place in zip(lines, posts_to.places, strict=True)],
+        "coding": posts_to,
         "totals": {
             "gross": sum((line.gross for line in lines), Decimal(0)),
             "retainage": sum((line.retainage for line in lines), Decimal(0)),
@@ -83,18 +68,46 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
             amount_due=invoice.amount_due,
             lines=[(line.gross, line.retainage) for line in lines],
         ),
-        "attachments": invoice.attachments.order_by("id"),
+        "attachments": presenting.with_files(files, bill) if bill else files,
+        "paper": _chosen(files, request.GET.get("file", "")),
         "difference": procore.difference(invoice),
         "missing_files": procore.missing_files(invoice),
         "contract_payments": procore.contract_payments(invoice),
-        "timeline": _timeline(invoice),
+        "timeline": _timeline(invoice, bill),
         "status": presenting.status(invoice),
         "can_work": request.membership.can_work,
+        "workers_only": access.WORKERS_ONLY,
+        "comment_length": commenting.LENGTH,
+        "beside": _beside(invoice, filtering.read(invoice.company, request.GET)),
     } | procore.sent_card(invoice, request.membership)
-    if hasattr(invoice, "bill"):
-        context |= presenting.bill_card(invoice.bill, request.membership)
-        context["attachments"] = presenting.with_files(invoice.attachments.order_by("id"), invoice.bill)
+    if bill is not None:
+        context |= presenting.bill_card(bill, request.membership)
     return render(request, "invoices/detail.html", context)
+
+
+@require_POST
+@access.workers_write
+def comment(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
+    invoice = _mine(request, public_id)
+    try:
+        commenting.comment(invoice, request.POST.get("text", ""), user=request.user)
+    except commenting.NotAComment as exc:
+        messages.error(request, str(exc))
+    return redirect(reverse("invoices:detail", kwargs={"public_id": public_id}) + "#timeline")
+
+
+@require_safe
+@access.member_reads
+def calls(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
+    """The calls that left for Procore and Intuit because of one invoice, for company admins only."""
+    invoice = _mine(request, public_id)
+    if not request.membership.is_admin:
+        raise PermissionDenied(calling.ADMINS_ONLY)
+    found = calling.page(invoice.company_id, procore.call_subjects(invoice), before=request.GET.get("before", ""))
+    books: Bill | None = getattr(invoice, "bill", None)
+    is_desktop = books is not None and books.integration is not None and books.integration.kind == "qbd"
+    context = {"invoice": invoice, "page": found, "is_first_page": not request.GET.get("before")}
+    return render(request, "invoices/calls.html", context | {"is_desktop": is_desktop})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -156,22 +169,48 @@ def cancel(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 @access.workers_write
 def attachment(request: access.MemberRequest, public_id: UUID) -> HttpResponseBase:
-    """A file, shown in the browser if it is of a kind we know, and kept from doing anything there."""
+    """A file, kept from doing anything in the browser. Only what begins like a PDF is shown by it; all else is saved.
+
+    A sandbox would also keep Chromium's own PDF viewer from starting, so a PDF goes without; scripts in it never run
+    in our page, because the viewer has no access to it.
+    """
     found = get_object_or_404(Attachment, company=request.membership.company, public_id=public_id)
-    is_known = found.content_type in Attachment.ENDINGS
-    kind = found.content_type if is_known else "application/octet-stream"
-    response = FileResponse(found.file.open("rb"), content_type=kind)
-    response["Content-Disposition"] = content_disposition_header(not is_known, found.name) or "attachment"
+    is_pdf = found.begins_like_a_pdf()
+    kind = found.content_type if is_pdf or found.is_picture else "application/octet-stream"
+    try:
+        response = FileResponse(found.file.open("rb"), content_type=kind)
+    except OSError as exc:
+        raise Http404(f"The file of attachment {found.pk} is gone.") from exc
+    response["Content-Disposition"] = content_disposition_header(not is_pdf, found.name) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["X-Frame-Options"] = "SAMEORIGIN" if is_pdf else "DENY"
+    frame, rest = ("'self'", "") if is_pdf else ("'none'", "; sandbox")
+    response["Content-Security-Policy"] = f"default-src 'none'; frame-ancestors {frame}{rest}"
     return response
 
 
-def _timeline(invoice: Invoice) -> list[auditing.Happening]:
+def _beside(invoice: Invoice, wanted: filtering.Filter) -> dict[str, Any]:
+    """The list that led here, and the invoices before and after this one in it."""
+    before, after = filtering.neighbours(invoice.company, wanted, invoice)
+    return {
+        "query": f"?{wanted.query}" if wanted.query else "",
+        "ways": [("Previous", "prev", before), ("Next", "next", after)],
+    }
+
+
+def _chosen(files: list[Attachment], wanted: str) -> dict[str, Any] | None:
+    """The file shown beside the lines: the one the address names, else the first, and how a browser may show it."""
+    file = next((file for file in files if str(file.public_id) == wanted), next(iter(files), None))
+    if file is None:
+        return None
+    return {"file": file, "is_pdf": file.begins_like_a_pdf(), "is_there": file.file.storage.exists(file.file.name)}
+
+
+def _timeline(invoice: Invoice, bill: Bill | None) -> list[auditing.Happening]:
     """Everything that happened to one invoice, oldest first, across all folders."""
     found = auditing.happenings(invoice) + procore.happenings(invoice)
-    if hasattr(invoice, "bill"):
-        found += presenting.happenings(invoice.bill)
+    if bill is not None:
+        found += presenting.happenings(bill)
     return sorted(found, key=lambda happening: happening.at)
 
 

@@ -185,7 +185,7 @@ def _known(company: Company, text: str) -> list[Subject]:
     if text.isdecimal() and len(text) <= 18:
         like |= Q(procore_id=int(text))
     waiting = list(rows.filter(like).exclude(integration__state="disconnected").order_by("-pk")[: SHOWN + 1])
-    found = searching.search(company, text=text, source="", project_id=None)
+    found = searching.search(company, text)
     by_bill = Invoice.objects.filter(company=company, bill__external_number__iexact=text)
     invoices = list(
         (found | by_bill)

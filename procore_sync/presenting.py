@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from accounting.models import Bill, BillChange
 from companies import access, auditing
 from companies.auditing import Happening
-from companies.models import Membership
+from companies.models import Company, Membership
 from companies.templatetags.plain import day, money
 from inbuild.queue import database_now
-from invoices.models import Invoice
+from invoices.models import Invoice, number_key
 from procore_sync import differences, following, gates, mirroring, reviewing, sending, steps
 from procore_sync.models import (
     ContractPayment,
@@ -134,6 +136,43 @@ def happenings(invoice: Invoice) -> list[Happening]:
     return found
 
 
+def numbered(company: Company, number: str) -> QuerySet[ProcoreInvoice]:
+    """The originals in Procore, imported or not, that carry this number or were imported as one that begins like it."""
+    imported = Q(invoice__number_key__startswith=number_key(number))
+    return ProcoreInvoice.objects.filter(imported | Q(number__istartswith=number), company=company)
+
+
+def originals(company: Company, ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """Number and address of these: the invoice's page where it was imported, else the one that says why not."""
+    rows = ProcoreInvoice.objects.filter(company=company, pk__in=ids).select_related("invoice")
+    return {
+        row.pk: (row.number or f"Procore id {row.procore_id}", _page_of(row))
+        for row in rows.defer("snapshot", "imported")
+    }
+
+
+def _page_of(row: ProcoreInvoice) -> str:
+    if row.invoice is not None:
+        return reverse("invoices:detail", kwargs={"public_id": row.invoice.public_id})
+    named = {"kind": row.kind, "project": row.project_id, "id": row.procore_id}
+    return f"{reverse('procore:why')}?{urlencode(named)}"
+
+
+def call_subjects(invoice: Invoice) -> list[str]:
+    """What the calls that an invoice caused are filed under, on either side."""
+    mine = {"company_id": invoice.company_id, "invoice": invoice}
+    row = following.original_of(invoice)
+    found = [f"invoice:{invoice.pk}", f"vendor:{invoice.vendor_id}"]
+    found += [f"bill:{pk}" for pk in Bill.objects.filter(**mine).values_list("pk", flat=True)]
+    found += [f"sent_invoice:{pk}" for pk in SentInvoice.objects.filter(**mine).values_list("pk", flat=True)]
+    found += [f"contract_payment:{pk}" for pk in ContractPayment.objects.filter(**mine).values_list("pk", flat=True)]
+    if row is not None:
+        files = ProcoreAttachment.objects.filter(company_id=invoice.company_id, procore_invoice=row)
+        found += [f"procore_invoice:{row.pk}"]
+        found += [f"procore_attachment:{pk}" for pk in files.values_list("pk", flat=True)]
+    return found
+
+
 WHAT_HAPPENED = {
     Invoice.SourceState.CHANGED: "The invoice was changed in Procore after inBuild had taken it over.",
     Invoice.SourceState.NO_LONGER_APPROVED: "The invoice was approved in Procore when it came, and no longer is.",
@@ -213,7 +252,8 @@ def _shown(value: differences.Value) -> str:
 def _of(delivery: WebhookDelivery) -> Happening:
     times = f", {delivery.times_received} times" if delivery.times_received > 1 else ""
     words = f"Webhook received: {delivery.kind} {delivery.event}{times}"
-    return Happening(delivery.received_at, words, "Procore", delivery.event_key.removeprefix("id:")[:40])
+    key = delivery.event_key.removeprefix("id:")[:40]
+    return Happening(delivery.received_at, words, "Procore", key, is_minor=True)
 
 
 STATE_COLOURS = {

@@ -46,5 +46,6 @@ def moment(value: datetime | None, company: Company) -> SafeString | str:
 
 
 def moment_words(value: datetime, company: Company) -> str:
-    local = value.astimezone(ZoneInfo(company.time_zone))
+    # On the few pages that somebody without a company sees.
+    local = value.astimezone(ZoneInfo(company.time_zone if company else "UTC"))
     return f"{local:%b} {local.day}, {local.year}, {local.hour % 12 or 12}:{local:%M:%S} {local:%p} {local:%Z}"

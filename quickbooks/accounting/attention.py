@@ -91,6 +91,19 @@ def count(company_id: int) -> int:
     return _stopped(company_id).values("pk").union(*(rows.values("pk") for rows in every)).count()
 
 
+def refused(company_id: int) -> list[int]:
+    """The bills whose last change was not possible, for `everything`: few, so PostgreSQL is told which."""
+    return list(_refusals(company_id).values_list("bill", flat=True))
+
+
+def everything(company_id: int, also: list[int]) -> QuerySet[Any, Any]:
+    """The invoices of what `count` counts; `also` is `refused`."""
+    changed = [_changed(company_id, "books"), _changed(company_id, "source")]
+    every = [_waiting(company_id), *changed, Bill.objects.filter(company_id=company_id, pk__in=also)]
+    found: QuerySet[Any, Any] = _stopped(company_id).values("invoice")
+    return found.union(*(rows.values("invoice") for rows in every), all=True)
+
+
 def groups(company_id: int) -> list[Group]:
     """Every cause, oldest first; as many queries for thousands of invoices as for one."""
     found = [*_by_problem(company_id), *_by_mapping(company_id), *_by_difference(company_id), *_by_change(company_id)]

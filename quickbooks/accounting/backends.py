@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from accounting.books import Attached, BillShown, Paper, PaymentShown, Reading
+from accounting.books import Attached, BillShown, LineSent, Paper, PaymentShown, Reading
 from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from companies.models import User
@@ -129,6 +129,9 @@ class Backend(Protocol):
 
         `found` is what it names in the books, where that was looked up already.
         """
+
+    def lines_sent(self, payload: bytes) -> list[LineSent]:
+        """What the frozen bytes of a bill, or of its update, say of each line. No outside call."""
 
     def prepare(self, bill: Bill) -> Refused | None:
         """Find, or where the company allows it create, the vendor of a bill that is not mapped yet.

@@ -23,6 +23,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class LineSent:
+    """One line of a bill as its frozen bytes say it: `kind` is account or item, the amount is as written there."""
+
+    words: str
+    amount: Decimal
+    kind: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class BillShown:
     """A bill or vendor credit as the books have it, whoever made it; amounts as written there.
 

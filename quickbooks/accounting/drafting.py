@@ -11,6 +11,7 @@ from accounting.models import Bill, Integration, ListEntry
 from invoices.models import InvoiceLine
 
 Line = tuple[str, Decimal, ListEntry]
+RETAINAGE = ("Retainage withheld", "Retainage released")
 
 
 def lines(bill: Bill, found: Resolved) -> list[Line]:
@@ -20,13 +21,13 @@ def lines(bill: Bill, found: Resolved) -> list[Line]:
     Raises ValueError when what retainage is posted to is not set: holds must have stopped such a bill before.
     """
     sign = -1 if bill.kind == Bill.Kind.VENDOR_CREDIT else 1
-    rows = [(_words(line), line.gross, target) for line, target in found.targets]
-    for words, amount in (("Retainage withheld", found.held), ("Retainage released", found.released)):
+    rows = [(words(line), line.gross, target) for line, target in found.targets]
+    for told, amount in zip(RETAINAGE, (found.held, found.released), strict=True):
         if amount and found.retainage is None:
             raise ValueError("What retainage is posted to is not set.")
         if amount and found.retainage is not None:
-            rows.append((words, amount, found.retainage))
-    return [(words, sign * amount, target) for words, amount, target in rows]
+            rows.append((told, amount, found.retainage))
+    return [(told, sign * amount, target) for told, amount, target in rows]
 
 
 def term(integration: Integration) -> ListEntry | None:
@@ -48,5 +49,6 @@ def due_date(bill: Bill, integration: Integration) -> date | None:
     return max(due, holds.posting_date(bill))
 
 
-def _words(line: InvoiceLine) -> str:
+def words(line: InvoiceLine) -> str:
+    """What stands beside the amount of a line."""
     return " · ".join(part for part in (line.cost_code.code if line.cost_code else "", line.description) if part)

@@ -70,6 +70,42 @@ def resolve(bill: Bill, integration: Integration, lines: list[InvoiceLine] | Non
     return Resolved(vendor, customer, klass, targets, integration.retainage_target, held, released)
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a bill would name in the books today, piece by piece: an entry, or what is missing for it."""
+
+    vendor: ListEntry | Missing
+    customer: ListEntry | Missing | None
+    klass: ListEntry | Missing | None
+    targets: tuple[ListEntry | Missing | None, ...]  # one for each line; None for lines of retainage alone
+    is_default: tuple[bool, ...]  # for each line: its code has no mapping of its own
+    retainage: ListEntry | Missing | None
+
+
+def outlook(integration: Integration, invoice: Invoice, lines: list[InvoiceLine]) -> Outlook:
+    """For the invoice's page. Unlike `resolve` it keeps no mapping that it finds."""
+    coded = [_code_of(line, integration) for line in lines]
+    known = _known(integration, [one for one in (invoice.vendor, invoice.project, *coded) if one])
+    mapped = known.get(f"vendor:{invoice.vendor_id}")
+    vendor = mapped.entry if mapped and mapped.entry.active else None
+    if mapped is None:
+        vendor = _of_same_name(integration, invoice.vendor)
+    lacks: list[Missing] = []
+    customer = _of_project(known, invoice.project, Kind.CUSTOMER, integration.project_use, lacks)
+    customers, lacks = lacks, []
+    klass = _of_project(known, invoice.project, Kind.CLASS, integration.classes, lacks)
+    retainage = integration.retainage_target
+    has_retainage = any(line.retainage for line in lines)
+    return Outlook(
+        vendor=vendor or Missing(f"vendor:{invoice.vendor_id}", invoice.vendor.name),
+        customer=customer or next(iter(customers), None),
+        klass=klass or next(iter(lacks), None),
+        targets=tuple(_target(known, line, integration) if line.gross else None for line in lines),
+        is_default=tuple(one is None or key_of(one, integration.target_kind) not in known for one in coded),
+        retainage=(retainage if _usable(retainage) else Missing("retainage", "Retainage")) if has_retainage else None,
+    )
+
+
 def vendor_entry(integration: Integration, vendor: Vendor) -> ListEntry | None:
     """The mapped vendor; else the one active vendor of the books that carries exactly this name, which is then kept."""
     found = Mapping.objects.filter(integration=integration, vendor=vendor).select_related("entry").first()
@@ -79,11 +115,16 @@ def vendor_entry(integration: Integration, vendor: Vendor) -> ListEntry | None:
 def _vendor_entry(integration: Integration, vendor: Vendor, found: Mapping | None) -> ListEntry | None:
     if found is not None:
         return found.entry if found.entry.active else None
+    entry = _of_same_name(integration, vendor)
+    if entry is None:
+        return None
+    return map_vendor(integration, vendor, external_id=entry.external_id, name=entry.name)
+
+
+def _of_same_name(integration: Integration, vendor: Vendor) -> ListEntry | None:
     same = ListEntry.objects.filter(integration=integration, kind=Kind.VENDOR, active=True, name__iexact=vendor.name)
     entries = list(same[:2])
-    if len(entries) != 1:
-        return None
-    return map_vendor(integration, vendor, external_id=entries[0].external_id, name=entries[0].name)
+    return entries[0] if len(entries) == 1 else None
 
 
 def is_inactive(integration: Integration, vendor: Vendor) -> bool:
@@ -170,8 +211,8 @@ def clear(integration: Integration, ours: Ours, kind: str, *, user: User) -> Non
     with transaction.atomic():
         deleted, _ = Mapping.objects.filter(integration=integration, kind=kind, **{column: ours}).delete()
         if deleted:
-            sentence = f"{ours} is no longer mapped"
-            auditing.record(integration.company_id, "mapping.cleared", integration, sentence, user=user)
+            sentence, before = f"{ours} is no longer mapped", {key_of(ours, kind): "mapped"}
+            auditing.record(integration.company_id, "mapping.cleared", integration, sentence, user=user, before=before)
 
 
 def hold_still(integration: Integration) -> None:
@@ -207,6 +248,18 @@ def key_of(ours: Ours, kind: str) -> str:
     if isinstance(ours, str):
         return f"{kind}-type:{ours}"
     return f"{kind}:{ours.pk}"
+
+
+def keys_of(bill: Bill) -> list[str]:
+    """The keys of everything that this bill's invoice names and that can be mapped, whatever the settings say now."""
+    invoice = bill.invoice
+    found = {f"vendor:{invoice.vendor_id}"}
+    if invoice.project_id is not None:
+        found |= {f"{Kind.CUSTOMER}:{invoice.project_id}", f"{Kind.CLASS}:{invoice.project_id}"}
+    for code, cost_type in invoice.lines.values_list("cost_code_id", "cost_type").distinct():
+        found |= {f"{kind}:{code}" for kind in (Kind.ACCOUNT, Kind.ITEM) if code}
+        found |= {f"{kind}-type:{cost_type}" for kind in (Kind.ACCOUNT, Kind.ITEM) if cost_type}
+    return sorted(found)
 
 
 def release(company_id: int, *keys: str) -> int:
@@ -297,19 +350,23 @@ def _targets(
     known: dict[str, Mapping], lines: list[InvoiceLine], integration: Integration, missing: list[Missing]
 ) -> tuple[tuple[InvoiceLine, ListEntry], ...]:
     """Each line with an amount of its own and what it is posted to; lines of retainage alone need none."""
-    kind = integration.target_kind
     found = []
     for line in (line for line in lines if line.gross):
-        ours = _code_of(line, integration)
-        mapped = known.get(key_of(ours, kind)) if ours else None
-        target = mapped.entry if mapped else integration.default_target
-        if target is not None and _usable(target):
-            found.append((line, target))
-        elif ours:
-            missing.append(Missing(key_of(ours, kind), str(ours)))
+        target = _target(known, line, integration)
+        if isinstance(target, Missing):
+            missing.append(target)
         else:
-            missing.append(Missing(f"default-{kind}", "Lines without a cost code"))
+            found.append((line, target))
     return tuple(found)
+
+
+def _target(known: dict[str, Mapping], line: InvoiceLine, integration: Integration) -> ListEntry | Missing:
+    kind, ours = integration.target_kind, _code_of(line, integration)
+    mapped = known.get(key_of(ours, kind)) if ours else None
+    target = mapped.entry if mapped else integration.default_target
+    if target is not None and _usable(target):
+        return target
+    return Missing(key_of(ours, kind), str(ours)) if ours else Missing(f"default-{kind}", "Lines without a cost code")
 
 
 def _usable(entry: ListEntry | None) -> bool:

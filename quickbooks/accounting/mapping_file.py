@@ -12,12 +12,11 @@ from accounting import listing
 from accounting.listing import Row, Tab
 from accounting.mapping import Ours
 from accounting.models import Integration, ListEntry
+from inbuild import sheets
 
 HEAD = ("Key", "inBuild", "QuickBooks", "QuickBooks ID", "Invoices waiting", "Amount waiting")
 LINES = 20_000
 BYTES = 5_000_000
-# A spreadsheet takes a cell that begins like this for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Unreadable(Exception):
@@ -48,13 +47,17 @@ class Reading:
 
 
 def written(rows: Iterable[Row]) -> Iterator[str]:
-    """The lines of the file. The mark at its start tells spreadsheets that it is UTF-8."""
-    yield "\ufeff" + _line(HEAD)
+    """The lines of the file."""
+    return sheets.written(_cells(rows))
+
+
+def _cells(rows: Iterable[Row]) -> Iterator[Iterable[str]]:
+    yield HEAD
     for row in rows:
         cause = row.cause
         theirs = (row.mapped.entry.name, row.mapped.entry.external_id) if row.mapped else ("", "")
         waiting = (str(cause.bills), f"{cause.total:.2f}") if cause else ("0", "0.00")
-        yield _line((_safe(row.key), _safe(row.name), _safe(theirs[0]), _safe(theirs[1]), *waiting))
+        yield (*(sheets.safe(cell) for cell in (row.key, row.name, *theirs)), *waiting)
 
 
 def read(data: bytes, integration: Integration, tab: Tab) -> Reading:
@@ -123,24 +126,8 @@ def _lines(data: bytes) -> Iterator[tuple[int, dict[str, str]]]:
                 # The number in the file, where a quoted cell may hold line breaks.
                 yield (
                     reader.line_num,
-                    {name: _plain(cell) for name, cell in zip(columns, cells, strict=False)}
+                    {name: sheets.plain(cell) for name, cell in zip(columns, cells, strict=False)}
                     | {name: "" for name in columns[len(cells) :]},
                 )
     except csv.Error as exc:
         raise Unreadable(f"Line {reader.line_num} cannot be read as CSV.") from exc
-
-
-def _line(cells: Iterable[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(cells)
-    return out.getvalue()
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
-def _plain(cell: str) -> str:
-    """As `_safe` wrote it, back."""
-    cell = cell.strip()
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell

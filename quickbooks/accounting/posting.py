@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
@@ -324,7 +325,8 @@ def retry(bill: Bill, *, user: User, sync_anyway: bool = False) -> None:
     elif bill.state in (Bill.State.ON_HOLD, Bill.State.SKIPPED) and bill.problem in IN_DOUBT:
         bill.move(Bill.State.CHECKING, "Check again", user=user, problem="no_answer", next_at=Now())
     elif bill.state in (Bill.State.NEEDS_MAPPING, Bill.State.ON_HOLD, Bill.State.FAILED, Bill.State.SKIPPED):
-        words = "Sync anyway: not a duplicate" if sync_anyway else "Try again"
+        again = "Released" if bill.problem == Bill.HELD else "Try again"
+        words = "Sync anyway: not a duplicate" if sync_anyway else again
         allowed = bill.allow_duplicate or sync_anyway
         bill.move(Bill.State.READY, words, user=user, next_at=Now(), allow_duplicate=allowed)
     else:
@@ -361,6 +363,26 @@ def skip(bill: Bill, *, user: User) -> None:
     )
 
 
+def can_hold(bill: Bill) -> bool:
+    """What rests or waits and would go on by itself or at one press; not what may be in the books already."""
+    return (
+        bill.state in (Bill.State.READY, Bill.State.NEEDS_MAPPING, Bill.State.FAILED) and bill.problem not in IN_DOUBT
+    )
+
+
+def hold(bill: Bill, *, user: User) -> None:
+    """Nothing of this invoice shall go to QuickBooks for now; `retry` releases it. Raises Moved as `skip` does."""
+    if not can_hold(bill):
+        raise Moved(f"Bill {bill.pk} is {bill.state}.")
+    with transaction.atomic():
+        zone = ZoneInfo(bill.company.time_zone)
+        today = database_now().astimezone(zone)
+        detail = {"by": str(user), "date": f"{today:%b %d, %Y}"}
+        words = f"Put on hold by {user}"
+        bill.move(Bill.State.ON_HOLD, words, user=user, problem=Bill.HELD, detail=detail)
+        bill.missing.all().delete()  # looked for anew once it is released
+
+
 def can_still_change(invoice: Invoice) -> bool:
     """No bytes of the invoice's bill can be in the books or on their way, and no worker is building them now.
 
@@ -383,7 +405,7 @@ def source_changed(invoice: Invoice) -> None:
     """The original in Procore changed: a stopped bill is checked anew; a skipped or sent one is never touched."""
     bill = Bill.objects.filter(invoice=invoice).first()
     stopped = (Bill.State.ON_HOLD, Bill.State.FAILED, Bill.State.NEEDS_MAPPING)
-    if bill and bill.state in stopped and bill.problem not in IN_DOUBT:
+    if bill and bill.state in stopped and bill.problem not in IN_DOUBT and bill.problem != Bill.HELD:
         bill.move(Bill.State.READY, "Checked anew, because the invoice changed in Procore", job="import", next_at=Now())
         ring(POST_DUE, bill.company_id)
 

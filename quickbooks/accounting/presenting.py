@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db.models import Q
 from django.urls import reverse
 
-from accounting import linking, posting, unlinking
+from accounting import linking, mapping, posting, unlinking
 from accounting.models import Bill, BillAttempt, BillChange, Integration
 from accounting.problems import CHECK, DUPLICATE, KEEP, MAPPING, SETTINGS, Words, problem, sentence
 from companies import auditing
@@ -44,15 +45,28 @@ ATTEMPT_COLOURS = {
 
 
 def happenings(bill: Bill) -> list[auditing.Happening]:
-    """The bill's way, with what QuickBooks answered to each try."""
-    found = auditing.happenings(bill)
+    """The bill's way: what was mapped for it, and what QuickBooks answered to each try."""
+    found = auditing.happenings(bill) + _mapped(bill)
     for attempt in bill.attempts.order_by("id"):
         words = f"QuickBooks, {attempt.asked}: {attempt.get_outcome_display()}"
         words += f" ({attempt.answer})" if attempt.answer else ""
         reference = f"bill id {attempt.external_id}" if attempt.external_id else attempt.trace_id
         colour = ATTEMPT_COLOURS[BillAttempt.Outcome(attempt.outcome)]
-        found.append(auditing.Happening(attempt.at, words, "QuickBooks", reference, colour))
+        is_minor = attempt.outcome == BillAttempt.Outcome.NOT_SENT
+        found.append(auditing.Happening(attempt.at, words, "QuickBooks", reference, colour, is_minor=is_minor))
     return found
+
+
+def _mapped(bill: Bill) -> list[auditing.Happening]:
+    """What people mapped of the things this invoice names, from the day it was here."""
+    if bill.integration is None:
+        return []
+    events = auditing.history(bill.integration).filter(
+        verb__in=("mapping.chosen", "mapping.cleared"), at__gte=bill.created_at
+    )
+    keys = mapping.keys_of(bill)
+    named = events.filter(Q(after__has_any_keys=keys) | Q(before__has_any_keys=keys))
+    return [auditing.happening(event) for event in named]
 
 
 def status(invoice: Invoice) -> dict[str, str]:
@@ -124,15 +138,22 @@ PAID_COLOURS = {Bill.Paid.UNPAID: "muted", Bill.Paid.PARTLY: "info", Bill.Paid.P
 CREDIT_WORDS = {Bill.Paid.UNPAID: "Not used yet", Bill.Paid.PARTLY: "Partly used", Bill.Paid.PAID: "Used"}
 
 
+def paid_words(bill: Bill) -> dict[str, Any]:
+    """One word and colour; empty while nothing is known."""
+    if bill.state != Bill.State.SYNCED or not bill.paid_state:
+        return {}
+    paid = Bill.Paid(bill.paid_state)
+    word = CREDIT_WORDS[paid] if bill.kind == Bill.Kind.VENDOR_CREDIT else paid.label
+    return {"word": word, "colour": PAID_COLOURS[paid]}
+
+
 def _paid(bill: Bill) -> dict[str, Any] | None:
     """What the books say of its payment; None while nothing is known."""
     if bill.state != Bill.State.SYNCED or not bill.paid_state:
         return None
     paid = Bill.Paid(bill.paid_state)
     is_credit = bill.kind == Bill.Kind.VENDOR_CREDIT
-    return {
-        "word": CREDIT_WORDS[paid] if is_credit else paid.label,
-        "colour": PAID_COLOURS[paid],
+    return paid_words(bill) | {
         "on": bill.paid_on if paid != Bill.Paid.UNPAID else None,
         "reference": bill.payment_reference,
         "balance": bill.balance,

@@ -145,6 +145,13 @@ CATALOGUE: dict[str, Problem] = {
         (("Check again", "retry"),),
         many="The dates lie in the period that QuickBooks closed on {closing}.",
     ),
+    "held": Problem(
+        "On hold",
+        "{by} put this invoice on hold on {date}. It goes to QuickBooks once somebody releases it.",
+        "Release",
+        "retry",
+        many="Somebody put these invoices on hold. They go to QuickBooks once somebody releases them.",
+    ),
     "unmapped": Problem(
         "Needs mapping",
         "QuickBooks does not know yet what this is there: {names}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -58,8 +59,11 @@ def against_update(bill: Bill) -> str:
     return ""
 
 
-def update(bill: Bill, *, user: User) -> None:
-    """Let the bill become what its invoice says. Raises CannotChange, and Moved when there is nothing to change."""
+def update(bill: Bill, *, user: User, also: Callable[[], None] | None = None) -> None:
+    """Let the bill become what its invoice says. Raises CannotChange, and Moved when there is nothing to change.
+
+    `also` is done in the transaction that asks for the change.
+    """
     if bill.state != Bill.State.SYNCED:
         raise Moved(f"Bill {bill.pk} is {bill.state}.")
     if why_not := against_update(bill):
@@ -67,3 +71,5 @@ def update(bill: Bill, *, user: User) -> None:
     changing.make_sure(bill, changing.UPDATE)
     with transaction.atomic():
         changing.update_in_books(bill, user=user)
+        if also:
+            also()

@@ -10,10 +10,10 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Least, Now
 
-from accounting import attaching, changing, checking, following, posting
+from accounting import attaching, bulk, changing, checking, following, posting
 from accounting.backends import backend_for
-from accounting.bells import ATTACH_DUE, FOLLOW_DUE, POST_DUE
-from accounting.models import Bill, BillChange, BillFile, Integration, Moved
+from accounting.bells import ATTACH_DUE, BULK_DUE, FOLLOW_DUE, POST_DUE
+from accounting.models import Bill, BillChange, BillFile, BulkItem, Integration, Moved
 from inbuild import queue
 
 PATIENCE = timedelta(seconds=3)
@@ -57,6 +57,17 @@ def attach_due(*, company_id: int, **_: object) -> None:
     )
 
 
+@shared_task(name=BULK_DUE)
+def bulk_due(*, company_id: int, **_: object) -> None:
+    """Do with the chosen invoices of one company what somebody asked for, one after the other."""
+    queue.drain(
+        BULK_DUE,
+        company_id,
+        work_one=lambda: _bulk_one(company_id),
+        anything_due=lambda: queue.due(BulkItem, company_id).exists(),
+    )
+
+
 @shared_task(name="accounting.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company with due work: what makes a lost message cost only time."""
@@ -64,6 +75,7 @@ def sweep(**_: object) -> None:
     queue.ring_for_due(POST_DUE, BillChange)
     queue.ring_for_due(FOLLOW_DUE, Integration)
     queue.ring_for_due(ATTACH_DUE, BillFile)
+    queue.ring_for_due(BULK_DUE, BulkItem)
 
 
 def _anything_due(company_id: int) -> bool:
@@ -121,6 +133,13 @@ def _put_off(integration: Integration, _reference: str) -> None:
         next_at=Now() + queue.backoff(integration.failures + 4),
         lease_until=None,
         failures=Least(F("failures") + 1, 1000),
+    )
+
+
+def _bulk_one(company_id: int) -> bool:
+    lease = timedelta(seconds=settings.QBO_LEASE_SECONDS)
+    return queue.work_one(
+        BulkItem, company_id, bulk.work, bulk.park, lease=lease, elsewhere=(Moved,), point="bulk.after_take"
     )
 
 

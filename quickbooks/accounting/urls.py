@@ -29,7 +29,7 @@ urlpatterns = [
     re_path(r"^bills/(?P<public_id>[0-9a-f-]{36})/change/(?P<action>again|keep)/$", bills.change, name="change"),
     re_path(
         r"^bills/(?P<public_id>[0-9a-f-]{36})/"
-        r"(?P<action>retry|sync_anyway|skip|as_credit|as_bill|post_on_open_day|take_up)/$",
+        r"(?P<action>retry|sync_anyway|skip|hold|as_credit|as_bill|post_on_open_day|take_up)/$",
         bills.act,
         name="act",
     ),

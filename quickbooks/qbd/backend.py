@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounting import changing, following, lists, mapping, posting
 from accounting.backends import Absent, Books, Done, InBooks, NotSent, Outcome, Refused, Unknown
-from accounting.books import WINDOW, Attached, BillShown, Paper, PaymentShown, Reading
+from accounting.books import WINDOW, Attached, BillShown, LineSent, Paper, PaymentShown, Reading
 from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from companies.models import User
@@ -35,6 +35,9 @@ class Desktop:
         if isinstance(named, list):
             raise ValueError(f"Bill {bill.pk} is not mapped: {named}")
         return document.build(bill, integration, named)
+
+    def lines_sent(self, payload: bytes) -> list[LineSent]:
+        return document.lines_sent(payload)
 
     def prepare(self, bill: Bill) -> Refused | None:
         integration, vendor = _integration(bill), bill.invoice.vendor

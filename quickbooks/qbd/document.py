@@ -16,6 +16,7 @@ from lxml import etree
 
 from accounting import drafting, holds, memo
 from accounting.backends import InBooks
+from accounting.books import LineSent
 from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from accounting.posting import bill_number
@@ -89,6 +90,24 @@ def frozen(bill: Bill) -> Frozen:
         guid=body.findtext("ExternalGUID") or "",
         total=sum((Decimal(line.findtext("Amount")) for line in _lines_of(body)), Decimal("0.00")),
     )
+
+
+def lines_sent(payload: bytes) -> list[LineSent]:
+    """The lines of frozen bytes, those with accounts first, as QuickBooks keeps them."""
+    body = qbxml.request(payload)[0]
+    return [
+        *(_sent(line, ListEntry.Kind.ACCOUNT, "AccountRef", "Memo") for line in _kind_of(body, "Expense")),
+        *(_sent(line, ListEntry.Kind.ITEM, "ItemRef", "Desc") for line in _kind_of(body, "Item")),
+    ]
+
+
+def _kind_of(body: Element, kind: str) -> list[Element]:
+    return [*body.findall(f"{kind}LineAdd"), *body.findall(f"{kind}LineMod")]
+
+
+def _sent(line: Element, kind: str, target: str, words: str) -> LineSent:
+    amount = Decimal(line.findtext("Amount") or "0")
+    return LineSent(line.findtext(words) or "", amount, kind, line.findtext(f"{target}/ListID") or "")
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------

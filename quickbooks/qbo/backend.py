@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounting import changing, lists, mapping, posting
 from accounting.backends import Absent, Books, Done, InBooks, NotSent, Outcome, Refused, Unknown
-from accounting.books import Attached, BillShown, Paper, PaymentShown, Reading
+from accounting.books import Attached, BillShown, LineSent, Paper, PaymentShown, Reading
 from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from companies import auditing
@@ -154,6 +154,9 @@ class Online:
         for kind, entries in _asking(integration, "lists", qbo_lists.read).items():
             lists.store(integration, kind, entries, read_from=started)
         Integration.objects.filter(pk=integration.pk).update(lists_read_at=Now())
+
+    def lines_sent(self, payload: bytes) -> list[LineSent]:
+        return document.lines_sent(payload)
 
     def prepare(self, bill: Bill) -> Refused | None:
         integration, vendor = _integration(bill), bill.invoice.vendor

@@ -11,6 +11,7 @@ import simplejson
 
 from accounting import drafting, holds, memo
 from accounting.backends import InBooks
+from accounting.books import LineSent
 from accounting.mapping import Resolved
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from accounting.posting import bill_number
@@ -58,6 +59,17 @@ def frozen(bill: Bill) -> Frozen:
     body = simplejson.loads(bytes(bill.payload), use_decimal=True)
     total = sum((line["Amount"] for line in body["Line"]), Decimal(0))
     return Frozen(body["DocNumber"], body["VendorRef"]["value"], total)
+
+
+def lines_sent(payload: bytes) -> list[LineSent]:
+    """The lines of frozen bytes, in their order."""
+    found = []
+    for line in simplejson.loads(payload, use_decimal=True).get("Line", []):
+        detail = line[line["DetailType"]]
+        kind = ListEntry.Kind.ITEM if "ItemRef" in detail else ListEntry.Kind.ACCOUNT
+        target = detail["ItemRef" if kind == ListEntry.Kind.ITEM else "AccountRef"]["value"]
+        found.append(LineSent(line.get("Description", ""), line["Amount"], kind, target))
+    return found
 
 
 # What a bookkeeper may have added in QuickBooks, and a full update that leaves it out would wipe.

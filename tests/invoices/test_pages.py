@@ -183,11 +183,12 @@ def test_a_file_name_is_only_a_name(company: Company, accountant: User, as_user:
         ("?q=nothing", 0),
         ("?tab=ready", 2),
         ("?tab=skipped", 1),
-        ("?tab=nonsense", 3),
+        ("?tab=nonsense", 0),
         ("?source=procore", 3),
         ("?source=inbuild", 0),
-        ("?source=nonsense&project=x&after=%00%ff", 3),
-        ("?q=" + "x" * 5000, 3),
+        ("?source=nonsense&project=x", 0),
+        ("?after=%00%ff", 3),
+        ("?q=" + "x" * 5000, 0),
     ],
 )
 def test_the_list_finds_by_words_and_filters(
@@ -247,7 +248,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(
         ) as queries:
             assert client.get("/invoices/").status_code == 200
         asked.append(len(queries))
-    assert asked[0] == asked[1] <= 16
+    assert asked[0] == asked[1] <= 22
 
 
 @pytest.mark.parametrize("address", ["/invoices/", "/invoices/new/", "/settings/procore/", "/settings/accounting/"])

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from accounting import posting
 from accounting.models import Bill, BillFile, Integration
-from companies.models import Company, Mail, Membership, Notice, User
+from companies.models import Company, Invitation, Mail, Membership, Notice, User
 from inbuild.models import Turn
 from invoices import recording
 from invoices.models import Invoice, InvoiceLine, Vendor
@@ -43,6 +44,8 @@ WITH_IDS = {
     "invoices:approve": ("public_id", "invoice"),
     "invoices:cancel": ("public_id", "invoice"),
     "invoices:attachment": ("public_id", "attachment"),
+    "invoices:comment": ("public_id", "invoice"),
+    "invoices:calls": ("public_id", "invoice"),
     "accounting:pause": ("pk", "integration"),
     "accounting:check": ("pk", "integration"),
     "accounting:refresh": ("pk", "integration"),
@@ -76,6 +79,11 @@ WITH_IDS = {
     "procore_sync:update_bill": ("public_id", "invoice"),
     "procore_sync:delete_bill": ("public_id", "invoice"),
     "accounting:change": ("public_id", "invoice"),
+    "members:role": ("pk", "member"),
+    "members:remove": ("pk", "member"),
+    "members:send_again": ("pk", "invited"),
+    "members:withdraw": ("pk", "invited"),
+    "members:end_session": ("pk", "session"),
 }
 WITHOUT_IDS = {
     "home",
@@ -103,6 +111,8 @@ WITHOUT_IDS = {
     "procore:why",
     "procore:compare",
     "attention:page",
+    "activity",
+    "activity-csv",
     "attention:go_on",
     "accounting:integrations",
     "accounting:setup",
@@ -121,6 +131,11 @@ WITHOUT_IDS = {
     "companies:choose",
     "notifications:list",
     "notifications:settings",
+    "members:list",
+    "members:leave",
+    "members:invitation",  # its token is a secret; see tests/companies/test_invitations.py
+    "members:sessions",
+    "members:end_others",
     "healthz",
     "readyz",
     "procore-hook",
@@ -135,6 +150,9 @@ NUMBERED = (
     "company_file",
     "pc_session",
     "exchange",
+    "member",
+    "invited",
+    "session",
 )
 NOT_OURS = ("admin:", "account_", "mfa_")
 
@@ -227,7 +245,20 @@ def filled(company: Company, user: User) -> dict[str, Any]:
     Mail.objects.create(
         company=company, membership=user.memberships.get(company=company), about="x", subject=CANARY, problem=CANARY
     )
+    invited = Invitation.objects.create(
+        company=company,
+        email=f"{CANARY}@example.com",
+        role="viewer",
+        token_sha256=CANARY,
+        sent_at=timezone.now(),
+        expires_at=timezone.now(),
+        invited_by=user,
+    )
+    session = UserSession.objects.create(user=user, session_key=CANARY[:40], ip="203.0.113.9", user_agent=CANARY)
     return {
+        "member": user.memberships.get(company=company).pk,
+        "invited": invited.pk,
+        "session": session.pk,
         "company_file": company_file.pk,
         "pc_session": pc_session.pk,
         "exchange": exchange.pk,
@@ -331,6 +362,11 @@ def address_of(name: str, value: Any) -> str:
         "qbd:sessions": f"/settings/accounting/desktop/{value}/sessions/",
         "qbd:session": f"/settings/accounting/desktop/sessions/{value}/",
         "qbd:exchange": f"/settings/accounting/desktop/exchanges/{value}/received/",
+        "members:role": f"/settings/members/{value}/role/",
+        "members:remove": f"/settings/members/{value}/remove/",
+        "members:send_again": f"/settings/members/invited/{value}/again/",
+        "members:withdraw": f"/settings/members/invited/{value}/withdraw/",
+        "members:end_session": f"/sessions/{value}/end/",
         "procore_sync:update_bill": f"/settings/procore/invoices/{value}/update/",
         "procore_sync:delete_bill": f"/settings/procore/invoices/{value}/delete/",
         "accounting:change": f"/settings/accounting/bills/{value}/change/keep/",
@@ -376,7 +412,11 @@ def test_lists_and_settings_show_only_ones_own(
         "/settings/accounting/mapping/",
         "/settings/accounting/projects/",
         "/notifications/",
+        "/activity/",
+        "/activity/?number=CANARY-OF",
         "/settings/notifications/",
+        "/settings/members/",
+        "/sessions/",
     ):
         answer = client.get(address)
         assert answer.status_code == 200
@@ -432,5 +472,8 @@ def snapshot() -> list[Any]:
         list(ProcoreAttachment.objects.values_list("pk", "state", "attempt")),
         list(BillFile.objects.values_list("pk", "state")),
         list(ContractPayment.objects.values_list("pk", "state", "attempt")),
+        list(Membership.objects.order_by("pk").values_list("pk", "role")),
+        list(Invitation.objects.order_by("pk").values_list("pk", "token_sha256", "withdrawn_at")),
+        list(UserSession.objects.values_list("session_key")),
         Turn.objects.count(),
     ]

@@ -52,6 +52,8 @@ class Bill(WorkRow):
 
     # The problem of a bill, or of its change, that only the next call of a PC's Web Connector takes on.
     WAITS_FOR_PC: ClassVar[str] = "waits_for_pc"
+    # A person put it on hold: nothing but a person's Release takes it on.
+    HELD: ClassVar[str] = "held"
     FINAL: ClassVar[frozenset[str]] = frozenset(
         {State.SYNCED, State.FAILED, State.SKIPPED, State.ON_HOLD, State.NEEDS_MAPPING}
     )
@@ -59,11 +61,11 @@ class Bill(WorkRow):
         State.READY: frozenset(
             {State.NEEDS_MAPPING, State.ON_HOLD, State.SENDING, State.FAILED, State.SKIPPED, State.SYNCED}
         ),
-        State.NEEDS_MAPPING: frozenset({State.READY, State.SKIPPED, State.SYNCED}),
+        State.NEEDS_MAPPING: frozenset({State.READY, State.ON_HOLD, State.SKIPPED, State.SYNCED}),
         State.ON_HOLD: frozenset({State.READY, State.SKIPPED, State.CHECKING, State.SYNCED}),
         State.SENDING: frozenset({State.SYNCED, State.FAILED, State.CHECKING, State.READY}),
         State.CHECKING: frozenset({State.SYNCED, State.SENDING, State.ON_HOLD, State.READY}),
-        State.FAILED: frozenset({State.READY, State.SKIPPED, State.SYNCED}),
+        State.FAILED: frozenset({State.READY, State.ON_HOLD, State.SKIPPED, State.SYNCED}),
         State.SKIPPED: frozenset({State.READY, State.CHECKING, State.SYNCED}),
         State.SYNCED: frozenset({State.READY, State.SKIPPED, State.ON_HOLD}),
     }

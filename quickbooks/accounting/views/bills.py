@@ -28,6 +28,8 @@ def act(request: access.MemberRequest, public_id: UUID, action: str) -> HttpResp
     try:
         if action == "skip":
             posting.skip(bill, user=request.user)
+        elif action == "hold":
+            posting.hold(bill, user=request.user)
         elif action in ("as_credit", "as_bill"):
             kind = Bill.Kind.VENDOR_CREDIT if action == "as_credit" else Bill.Kind.BILL
             posting.choose(bill, user=request.user, kind=kind)

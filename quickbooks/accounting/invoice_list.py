@@ -1,0 +1,80 @@
+"""One page of the invoices list: its rows, how many stand in each tab, and what all of them come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, IntegerField, QuerySet, Subquery, Sum
+
+from accounting import filtering, tabs
+from accounting.filtering import COUNT_CAP, Filter
+from companies.models import Company
+from invoices.models import Invoice
+
+PAGE = 50
+UNAPPROVED = "unapproved"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next_cursor` is empty on the last page, `totals` by currency is None where they were too many to add up."""
+
+    invoices: list[Invoice]
+    next_cursor: str
+    counts: dict[str, int]
+    count: int
+    is_capped: bool
+    totals: list[tuple[str, Decimal]] | None
+    unapproved: int
+    refused: list[int]
+
+
+class CappedCount(Subquery):
+    """How many rows, but none looked at beyond the cap."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+    def __init__(self, rows: QuerySet[Invoice]) -> None:
+        super().__init__(rows.order_by().values("pk")[: COUNT_CAP + 1])
+
+
+def page(company: Company, wanted: Filter, *, after: str = "", adds_up: bool = False) -> Page:
+    """One page of the filter's invoices. `adds_up` asks for the total of however many there are."""
+    known = tabs.Tabs(company.pk)
+    every = filtering.in_all_tabs(company, wanted)
+    counts = count(company, every, known) if not wanted.unreadable else dict.fromkeys([*tabs.LABELS, UNAPPROVED], 0)
+    found = counts[wanted.tab]
+    few = found <= COUNT_CAP
+    rows = known.within(every, wanted.tab)
+    cursor = filtering.read_cursor(wanted, after) if after else None
+    shown = filtering.ordered(rows, wanted, few=few)
+    if cursor is not None:
+        shown = filtering.past(shown, wanted, *cursor)
+    invoices = list(shown.select_related("vendor", "project", "bill__integration")[: PAGE + 1])
+    return Page(
+        invoices=invoices[:PAGE],
+        next_cursor=filtering.cursor_of(invoices[PAGE - 1]) if len(invoices) > PAGE else "",
+        counts=counts,
+        count=min(found, COUNT_CAP),
+        is_capped=not few,
+        totals=totals(rows) if few or adds_up else None,
+        unapproved=counts[UNAPPROVED],
+        refused=known.refused,
+    )
+
+
+def count(company: Company, every: QuerySet[Invoice], known: tabs.Tabs) -> dict[str, int]:
+    """How many are in each tab, and how many wait for approval and are in none; up to the cap and one. One query."""
+    asked: dict[str, Any] = {tab: CappedCount(known.within(every, tab)) for tab in tabs.LABELS}
+    asked[UNAPPROVED] = CappedCount(every.filter(state__in=tabs.NOT_APPROVED))
+    found = Company.objects.filter(pk=company.pk).values_list(*asked.values()).get()
+    return dict(zip(asked, found, strict=True))
+
+
+def totals(rows: QuerySet[Invoice]) -> list[tuple[str, Decimal]]:
+    """What they come to by currency: amounts of different currencies are never added up."""
+    found = rows.order_by().values("currency").annotate(total=Sum("amount_due"), many=Count("pk")).order_by("currency")
+    return [(row["currency"], row["total"]) for row in found]
