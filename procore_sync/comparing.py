@@ -33,7 +33,7 @@ def compare(project: ProcoreProject, procore: Procore) -> int:
     """
     asked_at = project.compare_due_at
     hinted = 0
-    for kind, listed in _lists(project, procore):
+    for kind, listed in lists_of(project, procore):
         for start in range(0, len(listed.rows), CHUNK):
             with transaction.atomic(durable=True):
                 hinted += _compare_some(project, kind, listed.rows[start : start + CHUNK])
@@ -45,7 +45,8 @@ def compare(project: ProcoreProject, procore: Procore) -> int:
     return hinted
 
 
-def _lists(project: ProcoreProject, procore: Procore) -> Iterator[tuple[str, Listed]]:
+def lists_of(project: ProcoreProject, procore: Procore) -> Iterator[tuple[str, Listed]]:
+    """Everything that Procore lists of a project, by kind. Raises ProcoreError."""
     yield ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE, procore.all_subcontractor_invoices(project.procore_id)
     # Where the tool is switched off there is nothing to compare; the sweep says so on the project.
     with suppress(NotFound, Forbidden):
@@ -64,7 +65,7 @@ def _compare_some(project: ProcoreProject, kind: str, rows: list[Mapping[str, An
     }
     new, hinted = [], 0
     for procore_id, data in found.items():
-        record, digest = _record(project, kind, data), records.listed_sha256(data)
+        record, digest = record_of(project, kind, data), records.listed_sha256(data)
         row = known.get(procore_id)
         if row is None and record is not None and _needs_no_look(periods, record):
             new.append(_remembered(project, record, digest, now, periods))
@@ -146,7 +147,7 @@ def _note(
     unapproved = [
         procore_id
         for procore_id, data in found.items()
-        if (record := _record(project, kind, data)) and not record.is_approved
+        if (record := record_of(project, kind, data)) and not record.is_approved
     ]
     rows.filter(procore_id__in=unapproved, invoice=None).update(**importing.unapproved_facts(now))
 
@@ -172,7 +173,7 @@ def _missing(project: ProcoreProject, kind: str, listed: Listed) -> int:
     return len(gone)
 
 
-def _record(project: ProcoreProject, kind: str, data: Mapping[str, Any]) -> Record | None:
+def record_of(project: ProcoreProject, kind: str, data: Mapping[str, Any]) -> Record | None:
     """None for one that cannot be read; looking at it by itself will say what is wrong."""
     try:
         if kind == ProcoreInvoice.Kind.DIRECT_COST:

@@ -14,6 +14,7 @@ from inbuild import queue
 from procore_sync import (
     absorbing,
     attaching,
+    completeness,
     importing,
     keeping,
     leaving,
@@ -23,10 +24,11 @@ from procore_sync import (
     telling,
     vendors,
 )
-from procore_sync.bells import ATTACH_DUE, CHECK_DUE, IMPORT_DUE, SEND_DUE, SWEEP_DUE, TELL_DUE
+from procore_sync.bells import ATTACH_DUE, CHECK_DUE, COMPLETENESS_DUE, IMPORT_DUE, SEND_DUE, SWEEP_DUE, TELL_DUE
 from procore_sync.client import pacer
 from procore_sync.models import (
     ContractPayment,
+    MonthCheck,
     Moved,
     ProcoreAttachment,
     ProcoreIntegration,
@@ -101,7 +103,7 @@ def _park_sweep(project: ProcoreProject, reference: str) -> None:
     _again_later(project, problem=words)
 
 
-def _again_later(row: ProcoreIntegration | ProcoreProject | ProcoreInvoice, **facts: Any) -> None:
+def _again_later(row: ProcoreIntegration | ProcoreProject | ProcoreInvoice | MonthCheck, **facts: Any) -> None:
     wait, failures = queue.backoff(row.failures), Least(F("failures") + 1, 1000)
     queue.mine(row).update(next_at=Now() + wait, lease_until=None, failures=failures, **facts)
 
@@ -177,6 +179,25 @@ def _park_file(file: ProcoreAttachment, reference: str) -> None:
     attaching.fruitless(file, f"Something failed on our side. Reference {reference}.")
 
 
+@shared_task(name=COMPLETENESS_DUE)
+def completeness_due(*, company_id: int, **_: object) -> None:
+    """Go on with the checks of months that people of one company asked for."""
+    queue.drain(
+        COMPLETENESS_DUE,
+        company_id,
+        work_one=lambda: _check_a_month(company_id),
+        anything_due=lambda: queue.due(MonthCheck, company_id).exists(),
+    )
+
+
+def _check_a_month(company_id: int) -> bool:
+    return queue.work_one(MonthCheck, company_id, completeness.work, _park_month, lease=_lease())
+
+
+def _park_month(check: MonthCheck, reference: str) -> None:
+    _again_later(check, waits_for=f"Something failed on our side. inBuild tries again. Reference {reference}.")
+
+
 @shared_task(name="procore_sync.sweep")
 def sweep(**_: object) -> None:
     """Ring for every company with due work: what makes a lost message cost only time."""
@@ -187,6 +208,7 @@ def sweep(**_: object) -> None:
     queue.ring_for_due(SEND_DUE, SentInvoice)
     queue.ring_for_due(ATTACH_DUE, ProcoreAttachment)
     queue.ring_for_due(TELL_DUE, ContractPayment)
+    queue.ring_for_due(COMPLETENESS_DUE, MonthCheck)
     payments.ring_for_news()
 
 

@@ -8,6 +8,7 @@ from procore_sync.models.integration import (
     WebhookDelivery,
     secret_sha256,
 )
+from procore_sync.models.month_check import MonthCheck
 from procore_sync.models.oauth_state import OAuthState
 from procore_sync.models.procore_invoice import Backfill, ProcoreAttachment, ProcoreInvoice
 from procore_sync.models.sent_invoice import Moved, SentInvoice
@@ -16,6 +17,7 @@ __all__ = [
     "Backfill",
     "ContractPayment",
     "MirroringPeriod",
+    "MonthCheck",
     "Moved",
     "OAuthState",
     "ProcoreAttachment",

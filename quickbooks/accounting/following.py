@@ -39,6 +39,12 @@ def soon(integrations: QuerySet[Integration]) -> None:
         ring(FOLLOW_DUE, company_id)
 
 
+def whole_soon(integrations: QuerySet[Integration]) -> None:
+    """Somebody wants to know how the books are: read and compare all of them soon, not only once a day."""
+    integrations.update(compared_at=None)
+    soon(integrations)
+
+
 def at_next_call(integration: Integration) -> None:
     """Read everything anew in the next session of a company file's Web Connector, the lists and settings too."""
     Integration.objects.filter(pk=integration.pk).update(lists_read_at=None, preflight_at=None)
