@@ -35,6 +35,7 @@ NAMES = frozenset(
         "token.after_answer",
         "attach.after_take",
         "attach.after_send",
+        "bulk.after_take",
     }
 )
 

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from accounting import attention, changing, comparing, following, posting, resyncing
+from accounting import attention, changing, comparing, following, posting, resyncing, setting_aside
 from accounting.backends import backend_for
 from accounting.bells import BULK_DUE
 from accounting.filtering import COUNT_CAP
@@ -203,8 +203,8 @@ def _do(item: BulkItem, bill: Bill) -> None:
         raise Moved(f"Bill {bill.pk} is {bill.state}.")
     deeds: dict[str, Callable[[], None]] = {
         Deed.RESYNC: lambda: posting.retry(bill, user=user),
-        Deed.SKIP: lambda: posting.skip(bill, user=user),
-        Deed.HOLD: lambda: posting.hold(bill, user=user),
+        Deed.SKIP: lambda: setting_aside.skip(bill, user=user),
+        Deed.HOLD: lambda: setting_aside.hold(bill, user=user),
         Deed.RELEASE: lambda: posting.retry(bill, user=user),
     }
     with transaction.atomic():

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from accounting import posting, waking
+from accounting import posting, setting_aside, waking
 from accounting.bells import FOLLOW_DUE
 from accounting.models import Bill, Integration, Moved
 from companies import auditing
@@ -93,7 +93,7 @@ def skip_waiting(integration: Integration, *, user: User) -> int:
         if _confirmed(integration, user, f"The waiting bills shall not go to {integration}"):
             for bill in waiting(integration.company_id):
                 with suppress(Moved):
-                    posting.skip(bill, user=user)
+                    setting_aside.skip(bill, user=user)
                     skipped += 1
     return skipped
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.urls import reverse
 
-from accounting import linking, mapping, posting, unlinking
+from accounting import linking, mapping, setting_aside, unlinking
 from accounting.models import Bill, BillAttempt, BillChange, Integration
 from accounting.problems import CHECK, DUPLICATE, KEEP, MAPPING, SETTINGS, Words, problem, sentence
 from companies import auditing
@@ -96,7 +96,8 @@ def bill_card(bill: Bill, membership: Membership) -> dict[str, Any]:
         if found
         else [],
         "can_act": membership.can_work,
-        "can_skip": posting.can_skip(bill),
+        "can_skip": setting_aside.can_skip(bill),
+        "can_hold": setting_aside.can_hold(bill),
         "change": change,
         "change_button": _change_button(bill, change) if change and change.problem else None,
         "change_sentence": sentence(change.problem, change.problem_detail) if change and change.problem else "",

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounting import posting
+from accounting import posting, setting_aside
 from accounting.models import Integration
 from companies import auditing
 from companies.models import AuditEvent, Company, User
@@ -60,7 +60,7 @@ def test_everybody_sees_who_did_what_newest_first(
 ) -> None:
     invoice = approved(company)
     bill = posting.release(invoice)
-    posting.skip(bill, user=accountant)
+    setting_aside.skip(bill, user=accountant)
     client = as_user(viewer)
     shown = client.get("/activity/").content.decode()
     assert sentences(client)[-1] == "Imported from Procore: INV-1 of Delta Steel"

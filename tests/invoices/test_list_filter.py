@@ -12,7 +12,7 @@ from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
-from accounting import attention, filtering, posting, tabs
+from accounting import attention, filtering, posting, setting_aside, tabs
 from accounting.filtering import Filter
 from accounting.models import Bill, Integration
 from companies.models import Company, User
@@ -236,7 +236,7 @@ def test_neighbours_walk_the_list_in_its_order_without_gap_or_repeat(sort: str, 
 
 def test_the_neighbours_of_one_that_left_the_tab_are_still_those_there(company: Company, accountant: User) -> None:
     first, gone, last = (posting.release(given(company, f"N-{at}", on=date(2026, 11, at))) for at in (1, 2, 3))
-    posting.skip(gone, user=accountant)
+    setting_aside.skip(gone, user=accountant)
     assert filtering.neighbours(company, Filter(tab="ready", sort="date"), gone.invoice) == (
         first.invoice,
         last.invoice,

@@ -10,8 +10,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
-from accounting import posting
+from accounting import posting, setting_aside
 from accounting.models import Bill, Integration
 from accounting.tasks import post_due
 from companies.models import Company, User
@@ -196,10 +197,29 @@ def test_the_list_finds_by_words_and_filters(
 ) -> None:
     for number, vendor in (("A-1", "Delta Steel"), ("A-2", "Delta Steel"), ("B-1", "Omega Concrete")):
         posting.release(approved(company, number, vendor=vendor))
-    posting.skip(Bill.objects.get(invoice__number="B-1"), user=accountant)
+    setting_aside.skip(Bill.objects.get(invoice__number="B-1"), user=accountant)
     answer = as_user(accountant).get(f"/invoices/{query}")
     assert answer.status_code == 200
     assert answer.content.decode().count('href="/invoices/') - _menu_links(answer) == found
+
+
+def test_an_invoice_is_held_until_somebody_releases_it(company: Company, accountant: User, as_user: Any) -> None:
+    bill = posting.release(approved(company, "A-1"))
+    client, address = as_user(accountant), f"/invoices/{bill.invoice.public_id}/"
+    assert ">Hold</button>" in client.get(address).content.decode()
+    hold = f"/settings/accounting/bills/{bill.invoice.public_id}/hold/"
+    assert reverse("accounting:act", kwargs={"public_id": bill.invoice.public_id, "action": "hold"}) == hold
+    client.post(hold)
+    page = client.get(address).content.decode()
+    assert "put this invoice on hold on" in page
+    assert ">Release</button>" in page
+    assert ">Hold</button>" not in page
+    bill.refresh_from_db()
+    assert (bill.state, bill.next_at) == (Bill.State.ON_HOLD, None)
+    client.post(hold.replace("/hold/", "/retry/"))
+    bill.refresh_from_db()
+    assert bill.state == Bill.State.READY
+    assert bill.next_at is not None
 
 
 def _menu_links(answer: Any) -> int:
@@ -270,7 +290,7 @@ def test_the_cards_polling_stops_at_rest(company: Company, accountant: User, as_
     client = as_user(accountant)
     address = f"/settings/accounting/bills/{invoice.public_id}/"
     assert "every 2s" in client.get(address).content.decode()
-    posting.skip(Bill.objects.get(), user=accountant)
+    setting_aside.skip(Bill.objects.get(), user=accountant)
     assert "every 2s" not in client.get(address).content.decode()
 
 

@@ -113,6 +113,11 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
         yield role, f"/attention/?cause={cause}"
     yield "accountant", "/attention/?section=mapping"
     yield "accountant", "/invoices/?tab=attention"
+    for month in _months_checked(product):
+        yield "accountant", f"/procore/completeness/?month={month}"
+        yield "viewer", f"/procore/completeness/?month={month}"
+    yield "outsider", "/procore/completeness/"
+    yield "accountant", f"/invoices/bulk/{_bulk_run(product)}/"
     _not_mailed(product)
     yield "admin", "/notifications/"
     yield "admin", "/settings/notifications/"
@@ -240,6 +245,53 @@ SELECT company_id, integration_id, invoice_id, concat(%s::text, procore_id),
     %s::text, %s::text, %s::bigint * procore_id, 0, 0, now()
 FROM procore_sync_procoreinvoice WHERE invoice_id IS NOT NULL AND kind = 'subcontractor_invoice'
 ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+def _months_checked(product: Product) -> Iterator[str]:
+    """A month with differences, one that ties out and one that waits for QuickBooks."""
+    line = {
+        "kind": "subcontractor_invoice", "procore_id": 1, "number": "SC-1", "vendor": "Acme", "day": "2026-01-05",
+        "currency": "USD", "procore": "1250.00", "inbuild": None, "books": None, "invoice": "",
+        "words": "inBuild had not heard of it. It asks Procore for it now.",
+    }  # fmt: skip
+    side, none = {"count": 1, "sums": [["USD", "1250.00"]]}, {"count": 0, "sums": []}
+    project = {"id": 1, "name": "Harbour", "problem": "", "procore": side, "inbuild": none, "books": none}
+    differs = project | {"differences": 1, "lines": [line]}
+    fine = project | {"differences": 0, "lines": [line | {"words": ""}]}
+    for month, found in (("2026-01", [differs, fine]), ("2026-02", [fine]), ("2026-03", None)):
+        result = None if found is None else json.dumps({"projects": found, "problems": []})
+        product.rows(CHECKED, f"{month}-01", result, result)
+        yield month
+
+
+CHECKED = """
+INSERT INTO procore_sync_monthcheck (company_id, integration_id, month, asked_by_id, projects, listed, waits_for, result,
+    done_at, attempt, failures)
+SELECT i.company_id, i.id, %s::date, m.user_id, '[{"id": 1, "name": "Harbour"}]', '{}', 'Reading QuickBooks.',
+    %s::jsonb, CASE WHEN %s::text IS NULL THEN NULL ELSE now() END, 0, 0
+FROM procore_sync_procoreintegration i JOIN companies_membership m ON m.company_id = i.company_id AND m.role = 'admin'
+ORDER BY i.id LIMIT 1 ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+def _bulk_run(product: Product) -> Any:
+    """One that is under way, with an invoice that could not be done."""
+    [(public_id,)] = product.rows(BULK_RUN)
+    product.rows(BULK_ITEMS, public_id)
+    return public_id
+
+
+BULK_RUN = """
+INSERT INTO accounting_bulkrun (company_id, public_id, token, deed, filter, by_id, total, at)
+SELECT company_id, gen_random_uuid(), gen_random_uuid(), 'skip', '', user_id, 2, now()
+FROM companies_membership WHERE role = 'admin' ORDER BY id LIMIT 1 RETURNING public_id
+"""
+BULK_ITEMS = """
+INSERT INTO accounting_bulkitem (company_id, run_id, invoice_id, outcome, reason, attempt, failures)
+SELECT r.company_id, r.id, i.id, 'refused', 'It is in QuickBooks already.', 0, 0
+FROM accounting_bulkrun r JOIN invoices_invoice i ON i.company_id = r.company_id WHERE r.public_id = %s
+ORDER BY i.id LIMIT 1 RETURNING id
 """
 
 

@@ -27,7 +27,7 @@ def test_paste_a_link_and_see_what_is_missing(javascript: bool, product: Product
     page.goto("/invoices/")
     if page.get_by_role("button", name="Menu").is_visible():
         page.get_by_role("button", name="Menu").click()
-    page.get_by_role("link", name="Why isn’t it in QuickBooks?").first.click()
+    page.get_by_role("link", name="Why not synced?").first.click()
     page.get_by_label("Link, invoice number or vendor").fill(link(product, record))
     page.get_by_role("button", name="Ask").click()
     answer = page.locator("#answer")

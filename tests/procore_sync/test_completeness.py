@@ -136,6 +136,7 @@ def test_what_went_missing_on_any_side_is_named(
 
 def _lines() -> list[dict[str, Any]]:
     check = MonthCheck.objects.exclude(result=None).latest("id")
+    assert check.result
     return [line for project in check.result["projects"] for line in project["lines"]]
 
 
@@ -209,6 +210,7 @@ def test_the_file_has_every_invoice_and_no_formula(
     assert as_user(admin).get("/procore/completeness/csv/", {"month": MONTH}).status_code == 404
     checked()
     check = MonthCheck.objects.get()
+    assert check.result
     line = next(line for project in check.result["projects"] for line in project["lines"])
     line["vendor"] = "=1+1"
     check.save()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from accounting import posting
+from accounting import posting, setting_aside
 from accounting.models import Bill, Integration, Moved
 from companies import auditing
 from companies.models import AuditEvent, Company, User
@@ -59,7 +59,7 @@ def _act(chance: random.Random, bills: list[Bill], user: User) -> None:
     bill = Bill.objects.get(pk=chance.choice(bills).pk)
     try:
         if chance.random() < 0.3:
-            posting.skip(bill, user=user)
+            setting_aside.skip(bill, user=user)
         else:
             posting.retry(bill, user=user, sync_anyway=chance.random() < 0.5)
     except Moved:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounting import attaching, changing, comparing, following, posting, resyncing, unlinking
+from accounting import attaching, changing, comparing, following, posting, resyncing, setting_aside, unlinking
 from accounting.models import Bill, BillFile, Moved
 from accounting.presenting import bill_card
 from accounting.views.duplicate import side_in_books, side_of
@@ -27,9 +27,9 @@ def act(request: access.MemberRequest, public_id: UUID, action: str) -> HttpResp
     refusal = ""
     try:
         if action == "skip":
-            posting.skip(bill, user=request.user)
+            setting_aside.skip(bill, user=request.user)
         elif action == "hold":
-            posting.hold(bill, user=request.user)
+            setting_aside.hold(bill, user=request.user)
         elif action in ("as_credit", "as_bill"):
             kind = Bill.Kind.VENDOR_CREDIT if action == "as_credit" else Bill.Kind.BILL
             posting.choose(bill, user=request.user, kind=kind)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounting import posting
+from accounting import setting_aside
 from accounting.models import Bill, BookedBill, Integration
 from companies.models import AuditEvent, Company, User
 from invoices.models import number_key
@@ -195,7 +195,7 @@ def test_two_invoices_in_inbuild_stand_side_by_side(
     page = client.get(at(second, "duplicate")).content.decode()
     assert "Other invoice in inBuild" in page
     assert "Link to existing bill" not in page
-    posting.skip(second, user=User.objects.get(email="accountant@northgate.example"))
+    setting_aside.skip(second, user=User.objects.get(email="accountant@northgate.example"))
     post(company)
     assert len(intuit.bills()) == 1
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accounting import posting
+from accounting import posting, setting_aside
 from accounting.models import Bill, Integration, Moved
 from accounting.tasks import post_due
 from companies.models import Company, User
@@ -262,7 +262,7 @@ def test_a_bill_in_doubt_is_never_sent_again_without_a_look_not_even_after_skipp
 ) -> None:
     intuit.switches(requestid="ignored")
     bill = doubtful(company, intuit)
-    posting.skip(bill, user=accountant)
+    setting_aside.skip(bill, user=accountant)
     # What would make other bytes and another key of it.
     Integration.objects.update(expense_account=quickbooks.retainage_account)
     posting.retry(Bill.objects.get(), user=accountant)
