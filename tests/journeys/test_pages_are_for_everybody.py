@@ -266,8 +266,8 @@ def _months_checked(product: Product) -> Iterator[str]:
 
 
 CHECKED = """
-INSERT INTO procore_sync_monthcheck (company_id, integration_id, month, asked_by_id, projects, listed, waits_for, result,
-    done_at, attempt, failures)
+INSERT INTO procore_sync_monthcheck
+    (company_id, integration_id, month, asked_by_id, projects, listed, waits_for, result, done_at, attempt, failures)
 SELECT i.company_id, i.id, %s::date, m.user_id, '[{"id": 1, "name": "Harbour"}]', '{}', 'Reading QuickBooks.',
     %s::jsonb, CASE WHEN %s::text IS NULL THEN NULL ELSE now() END, 0, 0
 FROM procore_sync_procoreintegration i JOIN companies_membership m ON m.company_id = i.company_id AND m.role = 'admin'

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from accounting import changing, linking, mapping, posting, preflight, unlinking
+from accounting import changing, linking, mapping, posting, preflight, setting_aside, unlinking
 from accounting.backends import backend_for
 from accounting.models import Bill, BillChange, Integration, ListEntry
 from accounting.tasks import follow_due
@@ -116,6 +116,13 @@ def _twice_here(scene: Scene) -> Bill:
 def _typed_in_before(scene: Scene) -> Bill:
     scene.typed_in("INV-1")
     return scene.post()
+
+
+@produces("held", "Admin")
+def _held_by_a_person(scene: Scene) -> Bill:
+    bill = posting.release(approved(scene.company))
+    setting_aside.hold(bill, user=scene.admin)
+    return bill
 
 
 @produces("unlinked", "HAND-1")
