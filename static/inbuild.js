@@ -198,7 +198,8 @@
     if (!links.length) return;
     var row = event.target.closest(".invoices > tbody > tr");
     var search = event.target.matches("input[type=search]");
-    if (!row && !search && event.target !== document.body) return;
+    // A click beside a row leaves the focus on the page's main part.
+    if (!row && !search && !event.target.matches("body, main")) return;
     var at = row ? links.indexOf(row.querySelector("th a")) : -1;
     var next = links[down ? at + 1 : at - 1];
     if (!next) return;
