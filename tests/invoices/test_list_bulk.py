@@ -213,7 +213,7 @@ def test_a_bug_of_ours_stops_one_and_not_the_run(
             raise KeyError("a bug")
         real(bill, user=user)
 
-    monkeypatch.setattr(posting, "skip", broken)
+    monkeypatch.setattr(setting_aside, "skip", broken)
     drain(company)
     assert states() == {"A": "ready", "B": "skipped"}
     assert "Something went wrong on our side" in client.get(address).content.decode()
