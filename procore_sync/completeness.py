@@ -18,8 +18,7 @@ from django.db.models.functions import Now
 from accounting import following as books
 from accounting.comparing import signed
 from accounting.models import Bill, BookedBill, Integration
-from accounting.problems import problem as catalogued
-from accounting.problems import sentence
+from accounting.problems import problem, sentence
 from inbuild.queue import backoff, database_now, ring
 from invoices.models import Invoice
 from procore_sync import comparing
@@ -58,7 +57,7 @@ def work(check: MonthCheck) -> None:
     elif check.books_asked_at is None:
         books.whole_soon(Integration.active(check.company_id))
         check.go_on(Now(), books_asked_at=Now(), waits_for="Reading QuickBooks.")
-    elif waits_for := _books_are_read(check):
+    elif waits_for := _still_reads(check):
         check.go_on(Now() + LOOK_AGAIN, waits_for=waits_for)
     else:
         check.go_on(None, result=_result(check), done_at=Now(), waits_for="")
@@ -159,7 +158,7 @@ def _ours(check: MonthCheck, project_id: int) -> QuerySet[ProcoreInvoice]:
 
 
 # --- QuickBooks ------------------------------------------------------------------------------------------------------
-def _books_are_read(check: MonthCheck) -> str:
+def _still_reads(check: MonthCheck) -> str:
     """Empty when all books were read since they were asked for, or will not be; else what the check waits for."""
     if check.books_asked_at is None or database_now() > check.books_asked_at + LONGEST_FOR_BOOKS:
         return ""
@@ -293,6 +292,6 @@ def _differences(line: Line, bill: Bill | None) -> Iterable[str]:
     elif bill.state == Bill.State.SYNCED:
         yield "QuickBooks does not have the bill any more."
     elif bill.problem:
-        yield f"{catalogued(bill.problem).label}: {sentence(bill.problem, bill.problem_detail)}"
+        yield f"{problem(bill.problem).label}: {sentence(bill.problem, bill.problem_detail)}"
     else:
         yield f"Not in QuickBooks: {bill.get_state_display()}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import itertools
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -19,12 +19,12 @@ from accounting import filtering, list_presenting, presenting
 from accounting.filtering import Filter
 from accounting.models import Bill
 from companies.models import Company
+from inbuild import sheets
 from invoices.models import Invoice
 
 BATCH = 2000
 # Excel's own limit is 1,048,576 rows; a file is written whole before its first byte leaves.
 EXCEL_ROWS = 100_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 HEADS = (
     "Number",
     "Vendor",
@@ -98,25 +98,13 @@ def _cells(invoice: Invoice, zone: ZoneInfo) -> list[Cell]:
     ]
 
 
-class _Line:
-    """What csv writes into: hands the line back instead of keeping it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def as_csv(cells: Iterable[list[Cell]]) -> Iterator[bytes]:
-    """UTF-8 with the mark by which Excel knows it."""
-    writer = csv.writer(_Line())
-    yield "\ufeff".encode()
-    yield str(writer.writerow(HEADS)).encode()
-    for row in cells:
-        yield str(writer.writerow([_harmless(cell) for cell in row])).encode()
+def as_csv(cells: Iterable[list[Cell]]) -> Iterator[str]:
+    return sheets.written(itertools.chain([HEADS], ([_harmless(cell) for cell in row] for row in cells)))
 
 
 def _harmless(cell: Cell) -> str:
     if isinstance(cell, str):
-        return f"'{cell}" if cell.startswith(FORMULA) else cell
+        return sheets.safe(cell)
     return "" if cell is None else str(cell)
 
 

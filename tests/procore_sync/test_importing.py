@@ -9,16 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounting.models import Bill, Integration
 from companies.models import Company, User
-from inbuild import queue
 from invoices.models import Invoice
 from procore_sync import mirroring
-from procore_sync.models import MirroringPeriod, ProcoreIntegration, ProcoreInvoice, WebhookDelivery
-from procore_sync.tasks import import_due
+from procore_sync.models import MirroringPeriod, ProcoreIntegration, ProcoreInvoice
 from tests.support import work
 from tests.support.emulated import IntuitEmulator, ProcoreEmulator
 
@@ -54,25 +51,6 @@ def test_connecting_makes_a_hook_in_every_project(
     assert all(project.hook_id and not project.problem for project in projects)
     assert procore_integration.check_result == ""
     assert procore_integration.service_user_id
-
-
-def test_the_first_invoice_of_a_flood_does_not_wait_for_the_last_delivery_to_be_read(
-    switched_on: ProcoreIntegration, procore: ProcoreEmulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    record = procore.create(status="under_review")
-    procore.approve(record["id"])
-    row = ProcoreInvoice.hint(
-        switched_on, kind="subcontractor_invoice", procore_id=record["id"], project_id=record["project_id"]
-    )
-    WebhookDelivery.objects.bulk_create(
-        WebhookDelivery(company=switched_on.company, integration=switched_on, event_key=str(n), body=b"", next_at=Now())
-        for n in range(200)
-    )
-    monkeypatch.setattr(queue, "TURN_ROWS", 1)
-    import_due(company_id=switched_on.company_id)
-    row.refresh_from_db()
-    assert row.invoice is not None
-    assert WebhookDelivery.objects.filter(outcome="new").count() == 150
 
 
 def test_created_and_approved_in_procore_becomes_a_bill(
