@@ -4,7 +4,15 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun
+from celery.signals import (
+    beat_init,
+    before_task_publish,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_ready,
+    worker_shutting_down,
+)
 from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inbuild.settings")
@@ -48,3 +56,37 @@ def _take_down_the_bell(*, task: Any, kwargs: dict[str, Any], **_: object) -> No
 
     if company_id := kwargs.get("company_id"):
         queue.heard(task.name, company_id)
+
+
+RING = "accounting.sweep"
+
+
+@beat_init.connect
+def _beat_is_heard_of(**_: object) -> None:
+    before_task_publish.connect(_beat_rings, sender=RING, weak=False)
+
+
+def _beat_rings(**_: object) -> None:
+    from django.db import close_old_connections
+
+    from inbuild import pulse
+
+    close_old_connections()
+    pulse.beat(pulse.BEAT)
+
+
+@task_postrun.connect
+def _the_ring_has_arrived(*, task: Any, **_: object) -> None:
+    from inbuild import pulse
+
+    if task.name == RING:
+        pulse.beat(pulse.RING)
+
+
+@worker_ready.connect
+def _worker_is_heard_of(*, sender: Any, **_: object) -> None:
+    from inbuild import pulse
+
+    heart = pulse.Heart(f"{pulse.WORKER}{sender.hostname}")
+    heart.start()
+    worker_shutting_down.connect(lambda **_: heart.stop(), weak=False)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from inbuild import pulse
 
 
 @require_safe
@@ -25,3 +29,20 @@ def readyz(request: HttpRequest) -> JsonResponse:
     except DatabaseError:
         return JsonResponse({"ready": False, "database": "does not answer"}, status=503)
     return JsonResponse({"ready": True})
+
+
+@require_safe
+@never_cache
+def progressz(request: HttpRequest) -> JsonResponse:
+    """200 while background work goes on, else 503 with what stands still and since when. Names no company."""
+    try:
+        found = pulse.standstills()
+    except DatabaseError:
+        return JsonResponse({"working": False, "database": "does not answer"}, status=503)
+    told = [{"what": each.what, "words": each.words, "since": each.since} for each in found]
+    return JsonResponse({"working": not found, "standing_still": told}, status=503 if found else 200)
+
+
+def standstill(request: HttpRequest) -> dict[str, Any]:
+    """`stands_still_since`, asked for only by the pages that show it."""
+    return {"stands_still_since": pulse.stands_still_since, "stood_still_words": pulse.STOOD_STILL}

@@ -113,7 +113,7 @@ def turn(task: str, company_id: int, seats: int = 1) -> Iterator[Callable[[], No
     def renew() -> None:
         nonlocal renewed
         if time.monotonic() > renewed + settings.TURN_LEASE_SECONDS / 10:
-            mine.update(lease_until=Now() + _turn_lease())
+            mine.update(lease_until=Now() + _turn_lease(), seen_at=Now())
             renewed = time.monotonic()
 
     try:
@@ -130,7 +130,7 @@ def _free_seat(names: list[str], company_id: int, holder: uuid.UUID) -> int | No
         seat = rows.select_for_update(skip_locked=True).first()
         if seat is None:
             return None
-        Turn.objects.filter(pk=seat.pk).update(holder=holder, lease_until=Now() + _turn_lease())
+        Turn.objects.filter(pk=seat.pk).update(holder=holder, lease_until=Now() + _turn_lease(), seen_at=Now())
     return seat.pk
 
 

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView, TemplateView
 
 from accounting.views import activity
 from inbuild import demo_mail, health
+from procore_sync.views import status
 from qbd import door
 
 urlpatterns = [
@@ -20,6 +21,7 @@ urlpatterns = [
     path("invoices/", include("invoices.urls")),
     path("procore/", include("procore_sync.page_urls")),
     path("attention/", include("accounting.page_urls")),
+    path("status/", status.page, name="status"),
     path("activity/", activity.page, name="activity"),
     path("activity/csv/", activity.download, name="activity-csv"),
     path("settings/procore/", include("procore_sync.urls")),
@@ -32,6 +34,7 @@ urlpatterns = [
     path("staff/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("progressz", health.progressz, name="progressz"),
 ]
 
 if settings.INBUILD_ENV == "demo":

@@ -24,6 +24,7 @@ FIRST_LOOK_BACK = timedelta(days=1)
 NO_DIRECT_COSTS = (
     "inBuild cannot read direct costs here: the tool is switched off in this project, or the permission is missing."
 )
+A_MESSAGE_TAKES = timedelta(seconds=20)  # nearly always less; one that takes longer costs a look
 SOON = ProcoreInvoice.Priority.LATER
 
 
@@ -72,6 +73,8 @@ def _changes(project: ProcoreProject, procore: Procore) -> int:
         *_listed(ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE, invoices),
         *_listed(ProcoreInvoice.Kind.DIRECT_COST, direct_costs),
     ]
+    if any(_was_not_told(project, listed) for listed in changed):
+        project.integration.check_missed_messages()
     with transaction.atomic(durable=True):
         # Before its invoices, in the order in which a message takes them.
         ProcoreProject.objects.select_for_update(no_key=True).get(pk=project.pk)
@@ -143,6 +146,15 @@ def _is_new(listed: Listed, row: ProcoreInvoice | None) -> bool:
         return True
     seen = max((at for at in (row.source_updated_at, row.told_at) if at), default=None)
     return seen is None or listed.at > seen or (row.next_at is None and listed.status != row.status)
+
+
+def _was_not_told(project: ProcoreProject, listed: Listed) -> bool:
+    """Changed a while ago, after its project's hook was last looked at, and no message came from there since."""
+    if listed.at is None or project.checked_at is None or not project.hook_id:
+        return False
+    if not project.checked_at < listed.at < database_now() - A_MESSAGE_TAKES:
+        return False
+    return project.last_delivery_at is None or project.last_delivery_at < listed.at
 
 
 def _finish(project: ProcoreProject, **facts: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
+from datetime import timedelta
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -125,6 +126,12 @@ class ProcoreIntegration(WorkRow):
         """Look at the connection, its projects and hooks as soon as possible, not only once a day."""
         ProcoreIntegration.objects.filter(pk=self.pk).update(next_at=Now())
         ring(CHECK_DUE, self.company_id)
+
+    def check_missed_messages(self) -> None:
+        """A change was found of which no message told: its hook may be gone. At most one look an hour because of it."""
+        old = Q(checked_at=None) | Q(checked_at__lt=Now() - timedelta(hours=1))
+        if ProcoreIntegration.objects.filter(old, pk=self.pk, check_started_at=None).update(next_at=Now()):
+            ring(CHECK_DUE, self.company_id)
 
     def works_again(self) -> None:
         """Procore accepts our sign-in again without anybody having entered anything: the app was given back to us."""

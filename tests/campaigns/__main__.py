@@ -7,17 +7,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.campaigns import backlog, desktop, desktop_guards, guards, procore, quickbooks, screens
+from tests.campaigns import backlog, deploy, desktop, desktop_guards, guards, procore, quickbooks, screens
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run faults", description=__doc__)
-    parser.add_argument("which", choices=["procore", "quickbooks", "desktop", "backlog", "screens"])
+    parser.add_argument("which", choices=["procore", "quickbooks", "desktop", "backlog", "deploy", "screens"])
     parser.add_argument(
         "--approvals",
         type=int,
         help="approvals in each run (500 of procore, 400 of quickbooks, 300 of desktop, 2000 of backlog)",
     )
+    parser.add_argument("--rounds", type=int, default=20, help="how often deploy restarts every process")
     parser.add_argument("--seed", type=int, default=1, help="the same seed asks for the same faults")
     parser.add_argument(
         "--without",
@@ -36,6 +37,8 @@ def main(arguments: list[str]) -> int:
             good = procore.main(approvals=given.approvals or 500, seed=given.seed, folder=Path(folder))
         elif given.which == "backlog":
             good = backlog.main(approvals=given.approvals or 2000, folder=Path(folder))
+        elif given.which == "deploy":
+            good = deploy.main(rounds=given.rounds, folder=Path(folder))
         elif given.which == "desktop":
             bills = given.approvals or 300
             good = desktop.main(bills=bills, seed=given.seed, folder=Path(folder), without=given.without)

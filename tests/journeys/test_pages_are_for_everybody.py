@@ -129,6 +129,8 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
         yield role, "/settings/members/"
     yield "admin", "/sessions/"
     yield "admin", "/how-it-works/"
+    for role in ("viewer", "outsider"):
+        yield role, "/status/"
     for address in ("2fa/", "2fa/totp/activate/", "password/change/", "reauthenticate/", "logout/", "email/"):
         yield "viewer", f"/accounts/{address}"
     yield "viewer", f"/invitations/{TOKEN}/"

@@ -11,7 +11,7 @@ import pytest
 from tests.support.product import running_product
 from tests.support.verdict import judge, wait_for
 
-APPROVALS = 200
+APPROVALS = 100
 
 
 @pytest.mark.system

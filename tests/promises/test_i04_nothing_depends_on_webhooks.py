@@ -9,7 +9,7 @@ import pytest
 
 from tests.campaigns import procore
 
-APPROVALS = 60
+APPROVALS = 40
 
 
 @pytest.mark.system

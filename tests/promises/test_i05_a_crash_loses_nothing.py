@@ -13,7 +13,7 @@ import pytest
 from tests.support.product import Product, running_product
 from tests.support.verdict import judge, wait_for
 
-PER_POINT = 14
+PER_POINT = 8
 POINTS = (
     "import.after_take",
     "import.after_fetch",

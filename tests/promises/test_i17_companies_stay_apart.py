@@ -146,6 +146,8 @@ WITHOUT_IDS = {
     "members:end_others",
     "healthz",
     "readyz",
+    "progressz",
+    "status",
     "procore-hook",
     "intuit-hook",
 }

@@ -86,7 +86,7 @@ class Product:
         celery = ("-m", "celery", "-A", "inbuild", "worker", "-P", "threads", "-c", "8", "-n", f"{name}@%h")
         return self.spawn(name, *celery, "--without-gossip", "--without-mingle", "--loglevel", "INFO", env=env)
 
-    def start_web(self, *, env: Mapping[str, str] | None = None) -> Child:
+    def start_web(self, name: str = "web", *, port: int = 0, env: Mapping[str, str] | None = None) -> Child:
         granian = [
             "-m",
             "granian",
@@ -95,10 +95,10 @@ class Product:
             "--host",
             "127.0.0.1",
             "--port",
-            str(self.addresses.ports["inBuild"]),
+            str(port or self.addresses.ports["inBuild"]),
         ]
         options = ["--no-ws", "--workers", "1", "--blocking-threads", "8", "--log-level", "warning"]
-        return self.spawn("web", *granian, *options, "inbuild.wsgi:application", env=env)
+        return self.spawn(name, *granian, *options, "inbuild.wsgi:application", env=env)
 
     def start_beat(self) -> Child:
         schedule = str(self.folder / "beat-schedule")
@@ -189,10 +189,12 @@ def running_product(
     durable: bool = True,
     source: Path = ROOT,
     desktop: bool = False,
+    web_port: int = 0,
 ) -> Iterator[Product]:
     """Everything up: both servers, the emulators, web, workers, beat, signed in and connected.
 
-    With `desktop` the first company's books are on a PC, whose Web Connector calls all the time.
+    With `desktop` the first company's books are on a PC, whose Web Connector calls all the time. With `web_port` the
+    web process listens there, and somebody else hands on what comes to the product's own address.
     """
     ports = {"inBuild": free_port(), "Procore": free_port(), "QuickBooks": free_port()}
     product_url, procore_url, intuit_url = (f"http://127.0.0.1:{port}" for port in ports.values())
@@ -214,7 +216,7 @@ def running_product(
         variables |= {**SHORT_TIMES, **(env or {})}
         product = Product(folder, database, valkey, addresses, variables, source)
         try:
-            _start(product, workers=workers, beat=beat)
+            _start(product, workers=workers, beat=beat, web_port=web_port)
             if connected:
                 product.connect()
             yield product
@@ -223,7 +225,7 @@ def running_product(
                 child.kill()
 
 
-def _start(product: Product, *, workers: int, beat: bool) -> None:
+def _start(product: Product, *, workers: int, beat: bool, web_port: int) -> None:
     ports = product.addresses.ports
     emulators: list[tuple[str, str, tuple[str, ...]]] = [
         ("procore", "Procore", ("--rate-limit", "off")),
@@ -243,12 +245,12 @@ def _start(product: Product, *, workers: int, beat: bool) -> None:
         role: SignIn(sign["email"], sign["password"], sign["company"], sign["role"])
         for role, sign in zip(roles, signs, strict=True)
     }
-    product.start_web()
+    product.start_web(port=web_port)
     for number in range(workers):
         product.start_worker(f"worker{number}")
     if beat:
         product.start_beat()
-    product.processes["web"].wait_ready(f"{product.addresses.product}/readyz", timeout=60)
+    product.processes["web"].wait_ready(f"http://127.0.0.1:{web_port or ports['inBuild']}/readyz", timeout=60)
     for name, port, _ in running:
         product.processes[name].wait_ready(f"http://127.0.0.1:{port}/_emulator/ready", timeout=60)
     if product.addresses.desktop:
