@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from accounting.backends import WAITS_FOR_PC, NotSent
 from accounting.models import Bill, Integration
 from inbuild.queue import database_now
-from qbd import line, qbxml, statuses
+from qbd import line, qbxml, queries, statuses
 from qbd.models import Exchange, Question, Write
 from qbd.qbxml import Element
 
@@ -125,10 +125,9 @@ def message_set(questions: Sequence[Question]) -> str:
     requests = []
     for row in questions:
         request = qbxml.request(row.request.encode("ascii"))
-        request.set("requestID", str(row.pk))
         if row.iterator_id:
-            request.set("iterator", "Continue")
-            request.set("iteratorID", row.iterator_id)
+            request = queries.next_page(request, row.iterator_id)
+        request.set("requestID", str(row.pk))
         requests.append(request)
     return qbxml.message_set(requests, on_error="continueOnError")
 
