@@ -108,6 +108,10 @@ def _joined(pages: list[dict[str, Any]]) -> Answer:
 
 
 # --- the door's side --------------------------------------------------------------------------------------------------
+def open_count(integration: Integration) -> int:
+    return Question.objects.filter(integration=integration, answered_at=None).count()
+
+
 def open_questions(integration: Integration) -> list[Question]:
     """What can be asked in the next message set: one look at a record, or several questions."""
     rows = Question.objects.filter(integration=integration, answered_at=None).order_by("id")
