@@ -71,14 +71,11 @@ def _pages(
 ) -> list[list[dict[str, Any]]]:
     keys = {hashlib.sha256(text.encode()).hexdigest(): text for text in texts}
     usable_from = _usable_from(integration, since)
-    known = {
-        row.key: row
-        for row in Question.objects.filter(integration=integration, key__in=keys, answered_at__gt=usable_from)
-    }
-    missing = [key for key in keys if key not in known]
-    for key in missing:
-        _lay_out(integration, key, keys[key], bill)
-    if missing:
+    known = {row.key: row for row in Question.objects.filter(integration=integration, key__in=keys)}
+    stale = [row for row in known.values() if row.answered_at is not None and row.answered_at <= usable_from]
+    new = {key: text for key, text in keys.items() if key not in known}
+    _lay_out(integration, new, stale, bill)
+    if new or stale or any(row.answered_at is None for row in known.values()):
         raise NotSent(WAITS_FOR_PC, PATIENCE)
     return [list(known[key].pages) for key in keys]
 
@@ -90,11 +87,17 @@ def _usable_from(integration: Integration, since: datetime | None) -> datetime:
     return max(oldest, since) if since is not None else oldest
 
 
-def _lay_out(integration: Integration, key: str, text: str, bill: Bill | None) -> None:
-    """Ask it anew, unless it is on its way."""
-    fields = {"company_id": integration.company_id, "request": text, "bill": bill}
-    row, made = Question.objects.get_or_create(integration=integration, key=key, defaults=fields)
-    if not made and row.answered_at is not None:
+def _lay_out(integration: Integration, new: dict[str, str], stale: Sequence[Question], bill: Bill | None) -> None:
+    """Ask these, or ask them anew; somebody else may have laid the same out at this moment."""
+    company_id = integration.company_id
+    Question.objects.bulk_create(
+        [
+            Question(company_id=company_id, integration=integration, key=key, request=text, bill=bill)
+            for key, text in new.items()
+        ],
+        ignore_conflicts=True,
+    )
+    for row in stale:
         Question.objects.filter(pk=row.pk, answered_at=row.answered_at).update(
             answered_at=None, asked_at=Now(), pages=[], iterator_id="", exchange=None, bill=bill
         )

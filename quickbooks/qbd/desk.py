@@ -48,7 +48,11 @@ def next_exchange(session: Session) -> Exchange | None:
     until = time.monotonic() + SECONDS
     worked: set[tuple[str, int]] = set()
     with line.held(session) as outgoing:
-        while not outgoing and time.monotonic() < until and _work_one(session, integration, worked):
+
+        def goes_on() -> bool:
+            return not outgoing and time.monotonic() < until
+
+        while goes_on() and _work_some(session, integration, worked, goes_on):
             pass
     if outgoing:
         return outgoing[0]
@@ -66,9 +70,11 @@ def left(session: Session) -> int:
             _follow(session, integration)
     if open_questions := asking.open_count(integration):
         return open_questions
+    if not session.is_full and (bills := _bills(integration, (Bill.State.READY,)).count()):
+        return bills  # the rest is little beside them
     waiting = _bills(integration, DOUBTFUL).count()
     if not session.is_full:
-        waiting += _bills(integration, (Bill.State.READY,)).count() + _changes(integration).count()
+        waiting += _changes(integration).count()
         waiting += VendorCreation.objects.filter(integration=integration, state__in=vendors.OPEN).count()
     return waiting or int(_to_clear(session, integration).exists())
 
@@ -76,23 +82,33 @@ def left(session: Session) -> int:
 DOUBTFUL = (Bill.State.SENDING, Bill.State.CHECKING)
 
 
-def _work_one(session: Session, integration: Integration, worked: set[tuple[str, int]]) -> bool:
-    """Take one thing as far as it goes; False when the PC must be asked first or nothing is left."""
-    if asking.open_count(integration) >= asking.AT_ONCE:
+def _work_some(
+    session: Session, integration: Integration, worked: set[tuple[str, int]], goes_on: Callable[[], bool]
+) -> bool:
+    """Take one thing as far as it goes, or ready bills one after the other, as many as can be asked about at once.
+
+    False when the PC must be asked first or nothing is left.
+    """
+    asked = asking.open_count(integration)
+    if asked >= asking.AT_ONCE:
         return False
     if not session.has_followed:
         return _follow(session, integration)
     if _one(_bills(integration, DOUBTFUL), worked, _look, posting.park):
         return True
-    if _bills(integration, DOUBTFUL, asked=True).exists():
+    if asked and _bills(integration, DOUBTFUL, asked=True).exists():
         return False  # what is in doubt is settled before anything new leaves
     if vendors.work_one(session, integration, worked):
         return True
     if session.is_full:
         return False
-    return _one(_changes(integration), worked, changing.work, changing.park) or _one(
-        _bills(integration, (Bill.State.READY,)), worked, posting.post, posting.park
-    )
+    if _one(_changes(integration), worked, changing.work, changing.park):
+        return True
+    bills = _bills(integration, (Bill.State.READY,))
+    done = 0
+    while done < asking.AT_ONCE - asked and goes_on() and _one(bills, worked, posting.post, posting.park):
+        done += 1
+    return done > 0
 
 
 def _look(bill: Bill) -> None:
