@@ -68,13 +68,16 @@ def test_a_session_that_only_reads_ends_with_its_last_answer(pc: Pc) -> None:
     assert _ended_by_itself(first)
     again = pc.look_again()
     assert again["message_sets"] > 0
+    assert again["status"] == "Done: nothing to send; inBuild read what is new in QuickBooks."
     assert _ended_by_itself(again)
     assert Session.objects.exclude(ended_at=None).count() == Session.objects.count() == 2
 
 
 def test_a_session_that_writes_ends_with_its_last_answer(pc: Pc, company: Company, settings: Any) -> None:
     given.posted(company, given.approved(company, "INV-0", vendor="Brand New Glass"))
-    assert _ended_by_itself(pc.call())
+    report = pc.call()
+    assert _ended_by_itself(report)
+    assert report["status"] == "Done: 2 changes sent to QuickBooks. inBuild shows how each ended."
     settings.QBD_WRITES_PER_SESSION = 1
     for number, vendor in enumerate(("Another New Glass", "One More New Glass"), start=1):
         given.posted(company, given.approved(company, f"INV-{number}", vendor=vendor))
