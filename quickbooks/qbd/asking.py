@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from accounting.backends import WAITS_FOR_PC, NotSent
 from accounting.models import Bill, Integration
 from inbuild.queue import database_now
-from qbd import line, qbxml, statuses
+from qbd import line, qbxml, queries, statuses
 from qbd.models import Exchange, Question, Write
 from qbd.qbxml import Element
 
@@ -71,14 +71,11 @@ def _pages(
 ) -> list[list[dict[str, Any]]]:
     keys = {hashlib.sha256(text.encode()).hexdigest(): text for text in texts}
     usable_from = _usable_from(integration, since)
-    known = {
-        row.key: row
-        for row in Question.objects.filter(integration=integration, key__in=keys, answered_at__gt=usable_from)
-    }
-    missing = [key for key in keys if key not in known]
-    for key in missing:
-        _lay_out(integration, key, keys[key], bill)
-    if missing:
+    known = {row.key: row for row in Question.objects.filter(integration=integration, key__in=keys)}
+    stale = [row for row in known.values() if row.answered_at is not None and row.answered_at <= usable_from]
+    new = {key: text for key, text in keys.items() if key not in known}
+    _lay_out(integration, new, stale, bill)
+    if new or stale or any(row.answered_at is None for row in known.values()):
         raise NotSent(WAITS_FOR_PC, PATIENCE)
     return [list(known[key].pages) for key in keys]
 
@@ -90,11 +87,17 @@ def _usable_from(integration: Integration, since: datetime | None) -> datetime:
     return max(oldest, since) if since is not None else oldest
 
 
-def _lay_out(integration: Integration, key: str, text: str, bill: Bill | None) -> None:
-    """Ask it anew, unless it is on its way."""
-    fields = {"company_id": integration.company_id, "request": text, "bill": bill}
-    row, made = Question.objects.get_or_create(integration=integration, key=key, defaults=fields)
-    if not made and row.answered_at is not None:
+def _lay_out(integration: Integration, new: dict[str, str], stale: Sequence[Question], bill: Bill | None) -> None:
+    """Ask these, or ask them anew; somebody else may have laid the same out at this moment."""
+    company_id = integration.company_id
+    Question.objects.bulk_create(
+        [
+            Question(company_id=company_id, integration=integration, key=key, request=text, bill=bill)
+            for key, text in new.items()
+        ],
+        ignore_conflicts=True,
+    )
+    for row in stale:
         Question.objects.filter(pk=row.pk, answered_at=row.answered_at).update(
             answered_at=None, asked_at=Now(), pages=[], iterator_id="", exchange=None, bill=bill
         )
@@ -108,6 +111,10 @@ def _joined(pages: list[dict[str, Any]]) -> Answer:
 
 
 # --- the door's side --------------------------------------------------------------------------------------------------
+def open_count(integration: Integration) -> int:
+    return Question.objects.filter(integration=integration, answered_at=None).count()
+
+
 def open_questions(integration: Integration) -> list[Question]:
     """What can be asked in the next message set: one look at a record, or several questions."""
     rows = Question.objects.filter(integration=integration, answered_at=None).order_by("id")
@@ -125,10 +132,9 @@ def message_set(questions: Sequence[Question]) -> str:
     requests = []
     for row in questions:
         request = qbxml.request(row.request.encode("ascii"))
-        request.set("requestID", str(row.pk))
         if row.iterator_id:
-            request.set("iterator", "Continue")
-            request.set("iteratorID", row.iterator_id)
+            request = queries.next_page(request, row.iterator_id)
+        request.set("requestID", str(row.pk))
         requests.append(request)
     return qbxml.message_set(requests, on_error="continueOnError")
 

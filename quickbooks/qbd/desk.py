@@ -20,7 +20,7 @@ from accounting.models import Bill, BillChange, Integration, Moved
 from inbuild import queue
 from inbuild.queue import WorkRow, database_now
 from qbd import asking, line, qbxml, sending, vendors
-from qbd.models import Connection, Exchange, Question, Session, VendorCreation
+from qbd.models import Connection, Exchange, Question, Session, VendorCreation, Write
 
 SHORTEST = 60.0  # seconds between two calls by Auto-Run, at least: a session that is under way sees what is new
 SECONDS = 4.0  # of work in one call; the Web Connector's own patience is not known
@@ -34,7 +34,7 @@ def anything_to_do(connection: Connection) -> bool:
     return (
         not connection.host
         or _is_time_to_follow(integration, settings.FOLLOW_SECONDS)
-        or Question.objects.filter(integration=integration, answered_at=None).exists()
+        or asking.open_count(integration) > 0
         or VendorCreation.objects.filter(integration=integration, state__in=vendors.OPEN).exists()
         or _changes(integration).exists()
         or _bills(integration, DOUBTFUL).exists()
@@ -48,7 +48,11 @@ def next_exchange(session: Session) -> Exchange | None:
     until = time.monotonic() + SECONDS
     worked: set[tuple[str, int]] = set()
     with line.held(session) as outgoing:
-        while not outgoing and time.monotonic() < until and _work_one(session, integration, worked):
+
+        def goes_on() -> bool:
+            return not outgoing and time.monotonic() < until
+
+        while goes_on() and _work_some(session, integration, worked, goes_on):
             pass
     if outgoing:
         return outgoing[0]
@@ -56,43 +60,55 @@ def next_exchange(session: Session) -> Exchange | None:
 
 
 def left(session: Session) -> int:
-    """Roughly how much is still to be handed over in this session."""
+    """Roughly how much is still to be handed over in this session; 0 only when nothing is.
+
+    What the PC has just brought of the books is read here: only then it is known whether there is more to ask.
+    """
     integration = session.connection.integration
-    open_questions = Question.objects.filter(integration=integration, answered_at=None).count()
-    if not session.has_followed or open_questions:
-        return open_questions + 1
+    if not session.has_followed and session.ended_at is None and not asking.open_count(integration):
+        with line.held(session):
+            _follow(session, integration)
+    if open_questions := asking.open_count(integration):
+        return open_questions
+    if not session.is_full and (bills := _bills(integration, (Bill.State.READY,)).count()):
+        return bills  # the rest is little beside them
     waiting = _bills(integration, DOUBTFUL).count()
     if not session.is_full:
-        waiting += _bills(integration, (Bill.State.READY,)).count() + _changes(integration).count()
-    creations = VendorCreation.objects.filter(integration=integration, state__in=vendors.OPEN).count()
-    return waiting + creations + (1 if sending.to_clear(integration).exists() and not _is_busy(integration) else 0)
+        waiting += _changes(integration).count()
+        waiting += VendorCreation.objects.filter(integration=integration, state__in=vendors.OPEN).count()
+    return waiting or int(_to_clear(session, integration).exists())
 
 
 DOUBTFUL = (Bill.State.SENDING, Bill.State.CHECKING)
 
 
-def _work_one(session: Session, integration: Integration, worked: set[tuple[str, int]]) -> bool:
-    """Take one thing as far as it goes; False when the PC must be asked first or nothing is left."""
-    if asking_enough(integration):
+def _work_some(
+    session: Session, integration: Integration, worked: set[tuple[str, int]], goes_on: Callable[[], bool]
+) -> bool:
+    """Take one thing as far as it goes, or ready bills one after the other, as many as can be asked about at once.
+
+    False when the PC must be asked first or nothing is left.
+    """
+    asked = asking.open_count(integration)
+    if asked >= asking.AT_ONCE:
         return False
     if not session.has_followed:
         return _follow(session, integration)
     if _one(_bills(integration, DOUBTFUL), worked, _look, posting.park):
         return True
-    if _bills(integration, DOUBTFUL, asked=True).exists():
+    if asked and _bills(integration, DOUBTFUL, asked=True).exists():
         return False  # what is in doubt is settled before anything new leaves
     if vendors.work_one(session, integration, worked):
         return True
     if session.is_full:
         return False
-    return _one(_changes(integration), worked, changing.work, changing.park) or _one(
-        _bills(integration, (Bill.State.READY,)), worked, posting.post, posting.park
-    )
-
-
-def asking_enough(integration: Integration) -> bool:
-    rows = Question.objects.filter(integration=integration, answered_at=None)
-    return rows.count() >= asking.AT_ONCE
+    if _one(_changes(integration), worked, changing.work, changing.park):
+        return True
+    bills = _bills(integration, (Bill.State.READY,))
+    done = 0
+    while done < asking.AT_ONCE - asked and goes_on() and _one(bills, worked, posting.post, posting.park):
+        done += 1
+    return done > 0
 
 
 def _look(bill: Bill) -> None:
@@ -179,18 +195,17 @@ def _questions(session: Session, integration: Integration) -> Exchange | None:
     return exchange
 
 
-def _is_busy(integration: Integration) -> bool:
-    return Bill.objects.filter(integration=integration, state__in=DOUBTFUL).exists()
+def _to_clear(session: Session, integration: Integration) -> QuerySet[Write]:
+    """What QuickBooks need not remember, because we have committed it; only while nothing at all is in doubt."""
+    is_busy = Bill.objects.filter(integration=integration, state__in=DOUBTFUL).exists()
+    if is_busy or session.exchanges.filter(about="clear").count() >= CLEARED_AT_END:
+        return Write.objects.none()
+    return sending.to_clear(integration)
 
 
 def _clear(session: Session, integration: Integration) -> Exchange | None:
-    """QuickBooks need not remember what we have committed; only while nothing at all is in doubt.
-
-    All at once, unless there is a write that we may still have to ask about: then one after the other.
-    """
-    if _is_busy(integration) or session.exchanges.filter(about="clear").count() >= CLEARED_AT_END:
-        return None
-    rows = sending.to_clear(integration)
+    """All at once, unless there is a write that we may still have to ask about: then one after the other."""
+    rows = _to_clear(session, integration)
     write = rows.first()
     if write is None:
         return None

@@ -61,9 +61,14 @@ def find(integration: Integration, body: bytes) -> Write | None:
     return Write.objects.filter(integration=integration, message_set_id=message_set_id(body)).first()
 
 
+def _written(exchange: Exchange) -> QuerySet[Write]:
+    """What left with this message set, with what it is about."""
+    return exchange.writes.select_related("bill__invoice", "bill__integration", "change__bill", "creation")
+
+
 def settle(exchange: Exchange, text: str, *, hresult: str, message: str) -> str:
     """What the answer means, written down with it. Returns what must end the session, for people."""
-    write = exchange.writes.get()
+    write = _written(exchange).get()
     outcome = outcome_of(write, text, hresult=hresult, message=message)
     Write.objects.filter(pk=write.pk).update(answered_at=None if isinstance(outcome, Unknown) else Now())
     with suppress(Moved):
@@ -103,12 +108,12 @@ def _done(write: Write, response: qbxml.Response) -> Done | Unknown:
 
 
 def _settle(write: Write, outcome: Outcome | NotSent) -> None:
-    if write.creation_id is not None:
-        vendors.settle(VendorCreation.objects.get(pk=write.creation_id), outcome)
-    elif write.change_id is not None:
-        _settle_change(BillChange.objects.select_related("bill").get(pk=write.change_id), outcome)
-    else:
-        _settle_bill(write, Bill.objects.select_related("invoice").get(pk=write.bill_id or 0), outcome)
+    if write.creation is not None:
+        vendors.settle(write.creation, outcome)
+    elif write.change is not None:
+        _settle_change(write.change, outcome)
+    elif write.bill is not None:
+        _settle_bill(write, write.bill, outcome)
 
 
 def _settle_bill(write: Write, bill: Bill, outcome: Outcome | NotSent) -> None:
@@ -174,7 +179,7 @@ def _doubt_change(change: BillChange, words: str) -> None:
 
 def doubt(exchange: Exchange, words: str) -> None:
     """Its answer may never come: whatever it wrote may have happened."""
-    for write in exchange.writes.filter(answered_at=None):
+    for write in _written(exchange).filter(answered_at=None):
         with suppress(Moved):
             _settle(write, Unknown(words=words))
 

@@ -23,6 +23,7 @@ from qbd.models import Connection, Exchange, Session
 log = structlog.get_logger("qbd.sessions")
 
 IDLE = timedelta(minutes=30)
+EXACT = timedelta(seconds=10)  # when it called last is kept no more exactly than this
 KEPT = timedelta(days=30)  # the texts of questions; those of writes stay with their bills
 MOST_WRONG = 10
 SHUT = timedelta(minutes=10)
@@ -83,7 +84,6 @@ def next_request(session: Session, *, host: str, company_file: str) -> str:
     """The next message set; empty when there is nothing to do or nothing may be done, with the words to show."""
     if session.ended_at is not None:
         return ""
-    _touch(session)
     _doubt_unanswered(session)
     if host:
         hosts.take(session, host, company_file)
@@ -120,7 +120,6 @@ def take_answer(session: Session, text: str, *, hresult: str, message: str) -> i
         return -1
     if exchange.answered_at is not None:
         return _progress(session) if exchange.received == text else -1
-    _touch(session)
     words = _store(session, exchange, text, hresult, message)
     if words:
         _say(session, words)
@@ -136,7 +135,6 @@ def _store(session: Session, exchange: Exchange, text: str, hresult: str, messag
         rows = Exchange.objects.filter(pk=exchange.pk, answered_at=None)
         if not rows.update(received=text, hresult=hresult[:40], answered_at=Now()):
             return ""
-        exchange.refresh_from_db()
         if exchange.about == "write":
             return sending.settle(exchange, text, hresult=hresult, message=message)
         if hresult:
@@ -148,7 +146,8 @@ def _store(session: Session, exchange: Exchange, text: str, hresult: str, messag
                 return "" if session.is_file_ours else session.words
             if exchange.about == "questions":
                 asking.take_answers(exchange, text)
-                Session.objects.filter(pk=session.pk).update(questions=F("questions") + exchange.questions.count())
+                session.questions += exchange.questions.count()
+                Session.objects.filter(pk=session.pk).update(questions=session.questions)
         except qbxml.NotQbxml as error:
             log.warning("an answer could not be read", exchange=exchange.pk, why=str(error))
             return "inBuild could not read QuickBooks' answer. It asks again next time."
@@ -156,7 +155,6 @@ def _store(session: Session, exchange: Exchange, text: str, hresult: str, messag
 
 
 def _progress(session: Session) -> int:
-    session.refresh_from_db()
     left = desk.left(session)
     if not left:
         return 100
@@ -209,16 +207,18 @@ def end(session: Session, words: str) -> None:
 
 
 def find(connection: Connection, ticket: str) -> Session | None:
-    """The session of a ticket; one that was silent for too long is over."""
-    session = Session.objects.filter(connection=connection, ticket_sha256=_sha256(ticket)).first()
-    if session is not None and session.ended_at is None and session.last_call_at < database_now() - IDLE:
+    """The session of a ticket, which has called just now; one that was silent for too long is over."""
+    rows = Session.objects.filter(connection=connection, ticket_sha256=_sha256(ticket))
+    session = rows.annotate(silent_for=Now() - F("last_call_at")).first()
+    if session is None:
+        return None
+    session.connection = connection
+    if session.ended_at is None and session.silent_for > IDLE:
         end(session, "The Web Connector was silent for too long.")
+    elif session.silent_for > EXACT:
+        Session.objects.filter(pk=session.pk).update(last_call_at=Now())
+        Connection.objects.filter(pk=connection.pk).update(last_contact_at=Now())
     return session
-
-
-def _touch(session: Session) -> None:
-    Session.objects.filter(pk=session.pk).update(last_call_at=Now())
-    Connection.objects.filter(pk=session.connection_id).update(last_contact_at=Now())
 
 
 def _say(session: Session, words: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client
 
 from accounting import configuring, lists
 from accounting.models import Bill, Integration, ListEntry
@@ -15,7 +16,7 @@ from invoices.models import Invoice
 from qbd import connecting
 from qbd.models import Connection, Session
 from tests.quickbooks.accounting import given
-from tests.support import work
+from tests.support import company_files, work
 from tests.support.desktop import DesktopEmulator, Facts
 
 
@@ -58,6 +59,23 @@ class Pc:
 @pytest.fixture(autouse=True)
 def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     work.no_bell(monkeypatch)
+
+
+@pytest.fixture
+def client(admin: User, as_user: Any) -> Client:
+    signed_in: Client = as_user(admin)
+    return signed_in
+
+
+@pytest.fixture
+def main(company: Company, admin: User) -> Connection:
+    """A company file as rows, without a PC."""
+    return company_files.add(company, admin)
+
+
+@pytest.fixture
+def second(company: Company, admin: User, main: Connection) -> Connection:
+    return company_files.add(company, admin, "Joint venture")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from accounting.models import Bill
+from accounting.models import Bill, Integration
 from companies.models import Company
 from qbd import line, sending
 from tests.quickbooks.accounting import given
@@ -110,3 +110,19 @@ def test_deleted_before_anybody_saw_it(pc: Pc, company: Company) -> None:
     assert pc.desktop.bills() == []
     assert bill.state == Bill.State.SYNCED
     assert bill.books_state == Bill.BooksState.DELETED
+
+
+@pytest.mark.parametrize("cut", ["deleted_after", "restored_after"])
+def test_gone_after_it_was_confirmed(cut: str, pc: Pc, company: Company) -> None:
+    """A person deleted it, or the file came back from a backup, which leaves no trace: seen by comparing all of it."""
+    pc.posted(company, given.approved(company, "INV-0"))
+    pc.desktop.cut(cut, body="BillAdd")
+    [bill] = pc.posted(company, given.approved(company))
+    assert pc.desktop.struck()[cut] == 1
+    assert bill.state == Bill.State.SYNCED
+    Integration.objects.update(compared_at=None)
+    for _ in range(2):
+        pc.look_again()
+    bill.refresh_from_db()
+    assert (bill.state, bill.books_state) == (Bill.State.SYNCED, Bill.BooksState.DELETED)
+    assert [there["doc_number"] for there in pc.desktop.bills()] == ["INV-0"]
