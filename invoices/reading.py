@@ -95,6 +95,8 @@ def _understood(told: bytes) -> tuple[str, str]:
         answer = json.loads(told)
     except ValueError:
         return "", "too_much"
+    if not isinstance(answer, dict):
+        return "", "broken"
     text, problem = str(answer.get("text", "")), str(answer.get("problem", ""))
     return text, problem if problem in PROBLEMS else ""
 
