@@ -27,9 +27,8 @@ LEASE = timedelta(seconds=60)
 AT_ONCE = 2  # in all workers together
 TRIES = 3
 VENDORS = 20_000
-TYPE_IT_IN = "Type it in from the picture of it."
 PROBLEMS = {
-    "no_text": f"There is no text in this PDF, it may be a scan. {TYPE_IT_IN}",
+    "no_text": "There is no text in this PDF, it may be a scan. Type it in.",
     "no_pages": "This PDF has no pages.",
     "encrypted": "This PDF is protected by a password, so inBuild cannot read it. Type it in.",
     "broken": "This PDF is damaged or unusual, so inBuild could not read it. Type it in.",

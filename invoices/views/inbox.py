@@ -44,7 +44,9 @@ def page(request: access.MemberRequest) -> HttpResponse:
         "rows": [
             {
                 "file": file,
-                "found": [(LABELS[name], _words(name, one)) for name, one in file.found.items()],
+                "found": [
+                    (label, _words(name, file.found[name])) for name, label in LABELS.items() if name in file.found
+                ],
                 "colour": {"waiting": "info", "read": "ok"}.get(file.state, "muted"),
                 "twin": twins.get(file.pk),
                 "similar": similar(here.get(keys[file.pk]), booked.get(keys[file.pk])),

@@ -97,7 +97,7 @@ def edit(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
 def _save(request: access.MemberRequest, form: InvoiceForm, lines: BaseLineFormSet, file: InboxFile | None) -> Invoice:
     made = form.new_invoice(new_lines(lines))
     project, user = form.cleaned_data["project"], request.user
-    state = Invoice.State.DRAFT if "draft" in request.POST else Invoice.State.SUBMITTED
+    state = Invoice.State.DRAFT if _as_draft(request) else Invoice.State.SUBMITTED
     with transaction.atomic():
         if file is not None:
             return recording.record_from_inbox(file, made, project=project, user=user, state=state)
@@ -110,7 +110,7 @@ def _save(request: access.MemberRequest, form: InvoiceForm, lines: BaseLineFormS
 def _change(request: access.MemberRequest, invoice: Invoice, form: InvoiceForm, lines: BaseLineFormSet) -> None:
     made, seen = form.new_invoice(new_lines(lines)), request.POST.get("seen", "")
     editing.change(invoice, made, project=form.cleaned_data["project"], seen=seen, user=request.user)
-    if "draft" not in request.POST:
+    if not _as_draft(request):
         invoice.submit()
         auditing.record(invoice.company_id, "invoice.submitted", invoice, "Submitted for approval", user=request.user)
 
@@ -157,6 +157,11 @@ def _wanted_anyway(request: access.MemberRequest, form: InvoiceForm) -> bool:
     return request.POST.get("anyway", "") == _anyway(form)
 
 
+def _as_draft(request: access.MemberRequest) -> bool:
+    """Save as draft was pressed; or Save anyway, after it."""
+    return "draft" in request.POST or ("anyway" in request.POST and "was_draft" in request.POST)
+
+
 def _anyway(form: InvoiceForm) -> str:
     return "/".join(_key(form))
 
@@ -183,6 +188,7 @@ def _page(
         "draft": invoice,
         "similar": similar,
         "anyway": _anyway(form) if similar else "",
+        "was_draft": _as_draft(request),
         "found_total": found.get("total"),
         "paper": _paper(file, invoice),
         "seen": seen or request.POST.get("seen") or (editing.content_key(invoice) if invoice else ""),

@@ -290,6 +290,16 @@ def test_a_number_that_is_here_already_is_said_and_saved_only_anyway(
     assert Invoice.objects.filter(source="inbuild").count() == 1
 
 
+def test_a_draft_that_is_saved_anyway_is_still_a_draft(company: Company, accountant: User, as_user: Any) -> None:
+    approved(company, "INV-1042")
+    file = dropped(company, accountant)
+    client = as_user(accountant)
+    answer = client.post(entering(file), typed_in(draft="1"))
+    assert 'name="was_draft"' in answer.content.decode()
+    client.post(entering(file), typed_in(anyway=answer.context["anyway"], was_draft="1"))
+    assert Invoice.objects.get(source="inbuild").state == "draft"
+
+
 def test_a_number_that_is_in_the_books_already_is_said(
     company: Company, quickbooks: Integration, accountant: User, as_user: Any
 ) -> None:
