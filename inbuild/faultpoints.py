@@ -36,6 +36,7 @@ NAMES = frozenset(
         "attach.after_take",
         "attach.after_send",
         "bulk.after_take",
+        "read.after_take",
     }
 )
 

@@ -313,12 +313,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_keepalive
 CELERY_BEAT_SCHEDULE = {
     "imports": {"task": "procore_sync.sweep", "schedule": SWEEP_SECONDS},
     "bills": {"task": "accounting.sweep", "schedule": SWEEP_SECONDS},
+    "inbox": {"task": "invoices.sweep", "schedule": SWEEP_SECONDS},
     "mails": {"task": "companies.sweep", "schedule": SWEEP_SECONDS},
     "notices": {"task": "companies.look_around", "schedule": NOTICE_SECONDS},
     # More often than daily, because beat counts anew whenever it is restarted.
     "tidying": {"task": "companies.tidy", "schedule": 6 * 3600},
 }
 INTEGRATION_BACKENDS = {"qbo": "qbo.backend.Online", "qbd": "qbd.backend.Desktop"}
-NOTICE_PROVIDERS = ["procore_sync.noticing.found", "accounting.noticing.found", "qbd.noticing.found"]
+NOTICE_PROVIDERS = [
+    "procore_sync.noticing.found",
+    "accounting.noticing.found",
+    "qbd.noticing.found",
+    "invoices.noticing.found",
+]
 
 LOGGING_CONFIG = None

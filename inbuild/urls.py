@@ -7,6 +7,7 @@ from django.views.generic import RedirectView, TemplateView
 
 from accounting.views import activity
 from inbuild import demo_mail, health
+from invoices.views import approvals
 from procore_sync.views import status
 from qbd import door
 
@@ -24,6 +25,7 @@ urlpatterns = [
     path("status/", status.page, name="status"),
     path("activity/", activity.page, name="activity"),
     path("activity/csv/", activity.download, name="activity-csv"),
+    path("settings/approvals/", approvals.page, name="approvals"),
     path("settings/procore/", include("procore_sync.urls")),
     path("settings/accounting/", include("accounting.urls")),
     path("settings/accounting/qbo/", include("qbo.urls")),

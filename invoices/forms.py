@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.core.files import File
+from django.utils.html import format_html
 
 from companies.models import Company
-from invoices.models import Money, Project
+from invoices import inbox
+from invoices.models import Invoice, Money, Project
 from invoices.recording import NewInvoice, NewLine
 
 LINES = 8
@@ -34,9 +37,12 @@ class InvoiceForm(forms.Form):
     project = forms.ModelChoiceField(required=False, queryset=Project.objects.none(), empty_label="No project")
     pdf = forms.FileField(label="Invoice PDF", widget=forms.ClearableFileInput(attrs={"accept": "application/pdf"}))
 
-    def __init__(self, company: Company, *args: object, **kwargs: object) -> None:
+    def __init__(self, company: Company, *args: object, asks_for_pdf: bool = True, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.company = company
+        if not asks_for_pdf:
+            del self.fields["pdf"]
+        self.fields["vendor_name"].widget.attrs |= {"list": "known-vendors", "autocomplete": "off"}
         self.fields["project"].queryset = Project.objects.filter(company=company).order_by("number", "name")  # type: ignore[attr-defined]
         for name, field in self.fields.items():
             field.widget.attrs["class"] = "form-select" if name == "project" else "form-control"
@@ -48,15 +54,15 @@ class InvoiceForm(forms.Form):
         return _not_empty(_plain(self.cleaned_data["vendor_name"]))
 
     def clean_pdf(self) -> File[bytes]:
-        """By its bytes, not by what the browser calls it."""
         pdf: File[bytes] = self.cleaned_data["pdf"]
-        if (pdf.size or 0) > settings.UPLOAD_MAX_BYTES:
-            raise forms.ValidationError(f"The file is larger than {settings.UPLOAD_MAX_BYTES // 1_000_000} MB.")
-        head = pdf.read(1024)
-        pdf.seek(0)
-        if b"%PDF-" not in head:
-            raise forms.ValidationError("This is not a PDF.")
+        if why := inbox.refusal(pdf):
+            raise forms.ValidationError(why)
         return pdf
+
+    def say_where_from(self, found: Mapping[str, Mapping[str, str]]) -> None:
+        """Beside each field that was filled in from the PDF, the words it was read from."""
+        for name in self.fields.keys() & found.keys():
+            self.fields[name].help_text = format_html("Read from the PDF: “{}”. Please check.", found[name]["words"])
 
     def new_invoice(self, lines: tuple[NewLine, ...]) -> NewInvoice:
         gross = sum((line.gross for line in lines), Decimal(0))
@@ -75,6 +81,10 @@ class InvoiceForm(forms.Form):
         )
 
 
+class LimitForm(forms.Form):
+    amount = amount_field(label="Amount", min_value=Decimal("0.01"))
+
+
 class LineForm(forms.Form):
     description = forms.CharField(max_length=500)
     cost_code = forms.CharField(label="Cost code", max_length=120, required=False)
@@ -85,6 +95,7 @@ class LineForm(forms.Form):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         for name in ("description", "cost_code"):
             self.fields[name].widget.attrs["class"] = "form-control"
+        self.fields["cost_code"].widget.attrs |= {"list": "known-codes", "autocomplete": "off"}
 
     def new_line(self) -> NewLine:
         given = self.cleaned_data
@@ -93,6 +104,11 @@ class LineForm(forms.Form):
 
 
 class BaseLineFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
+    """Every line is as good as new, also one that is filled in already: a line counts when anything stands in it."""
+
+    def initial_form_count(self) -> int:
+        return 0
+
     def clean(self) -> None:
         if any(self.errors):
             return
@@ -109,6 +125,34 @@ def new_lines(lines: forms.BaseFormSet[LineForm]) -> tuple[NewLine, ...]:
 
 
 LineFormSet = forms.formset_factory(LineForm, formset=BaseLineFormSet, extra=LINES, max_num=100, absolute_max=100)
+
+
+def line_forms(data: Any = None, initial: Sequence[Mapping[str, Any]] = ()) -> BaseLineFormSet:
+    """As posted; else filled in with these, and empty ones after them."""
+    lines: Any = LineFormSet(data, prefix="lines", initial=list(initial))
+    lines.extra = max(LINES, len(initial) + 3)
+    return lines  # type: ignore[no-any-return]
+
+
+def values_of(invoice: Invoice) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a draft says, as the form and its lines take it."""
+    head = {
+        "vendor_name": invoice.vendor.name,
+        "number": invoice.number,
+        "invoice_date": invoice.invoice_date,
+        "due_date": invoice.due_date,
+        "project": invoice.project_id,
+    }
+    lines = [
+        {
+            "description": line.description,
+            "cost_code": line.cost_code.code if line.cost_code else "",
+            "gross": line.gross,
+            "retainage": -line.retainage if line.retainage else None,
+        }
+        for line in invoice.lines.select_related("cost_code").order_by("position")
+    ]
+    return head, lines
 
 
 def _not_empty(value: str) -> str:

@@ -11,12 +11,15 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Coalesce
+from django.db.models.fields.files import FieldFile
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from companies.models import Company, User
+from companies.models import Company, Role, User
+from inbuild.queue import WorkRow
 
 NO_DATE = date(9999, 12, 31)  # stands for none where invoices are put in order
+REASON = 1000  # characters of why something was rejected
 ORIGIN_ID = 60  # no id of QuickBooks' is longer
 ORIGIN_HELP = "The id that Procore's ERP integration keeps for it."
 
@@ -122,6 +125,7 @@ class Invoice(models.Model):
         KEPT = "kept", "Changed in Procore, kept as is"
 
     MOVES: ClassVar[dict[str, tuple[str, ...]]] = {
+        State.DRAFT: (State.SUBMITTED,),
         State.SUBMITTED: (State.DRAFT,),
         State.APPROVED: (State.DRAFT, State.SUBMITTED),
         State.CANCELLED: (State.DRAFT, State.SUBMITTED, State.APPROVED),
@@ -150,6 +154,9 @@ class Invoice(models.Model):
     source_state = models.CharField(max_length=20, choices=SourceState.choices, default=SourceState.AS_IMPORTED)
     approved_at = models.DateTimeField(null=True, blank=True)
     approved_by = models.CharField(max_length=200, blank=True)
+    rejected_at = models.DateTimeField(null=True, blank=True, help_text="Until it is submitted again.")
+    rejected_by = models.CharField(max_length=200, blank=True, db_default="")
+    rejected_why = models.CharField(max_length=REASON, blank=True, db_default="")
     source_url = models.URLField(max_length=500, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -211,6 +218,14 @@ class Invoice(models.Model):
     @property
     def from_procore(self) -> bool:
         return self.source == self.Source.PROCORE
+
+    def submit(self) -> None:
+        """Ask for approval; from here on it is frozen. What an earlier rejection said is answered by that."""
+        self._move(self.State.SUBMITTED, rejected_at=None, rejected_by="", rejected_why="")
+
+    def reject(self, why: str, *, by: User) -> None:
+        """Give it back as a draft, with what is to be mended."""
+        self._move(self.State.DRAFT, rejected_at=Now(), rejected_by=str(by)[:200], rejected_why=why[:REASON])
 
     def approve(self, *, by: User) -> None:
         """Approve an invoice made in inBuild. Raises WrongState when it was approved or cancelled meanwhile."""
@@ -276,6 +291,14 @@ def attachment_path(attachment: Attachment, name: str) -> str:
     return str(PurePosixPath(str(attachment.company_id), f"{uuid.uuid4().hex}.{ending}"))
 
 
+def _begins_like_a_pdf(stored: FieldFile) -> bool:
+    try:
+        with stored.open("rb") as file:
+            return bool(file.read(5) == b"%PDF-")
+    except OSError:
+        return False
+
+
 class Attachment(models.Model):
     """A PDF or a picture that belongs to an invoice."""
 
@@ -287,11 +310,13 @@ class Attachment(models.Model):
     file = models.FileField(upload_to=attachment_path)
     name = models.CharField(max_length=255)
     size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64, blank=True, db_default="", help_text="Of its bytes; empty: not known.")
     content_type = models.CharField(max_length=40, default="application/pdf")
     added_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["company", "id"], name="attachment_of_company")]
+        indexes = [models.Index(fields=["company", "sha256"], name="attachment_by_bytes")]
 
     def __str__(self) -> str:
         return self.name
@@ -304,14 +329,90 @@ class Attachment(models.Model):
         """Told by its first bytes, whatever it says it is. False too where the file is gone."""
         if self.content_type != "application/pdf":
             return False
-        try:
-            with self.file.open("rb") as file:
-                return bool(file.read(5) == b"%PDF-")
-        except OSError:
-            return False
+        return _begins_like_a_pdf(self.file)
 
     @property
     def type_words(self) -> str:
         return {"application/pdf": "PDF", "image/png": "PNG picture", "image/jpeg": "JPEG picture"}.get(
             self.content_type, "File"
         )
+
+
+def inbox_path(file: InboxFile, name: str) -> str:
+    """As for an attachment, which it becomes where it lies."""
+    return str(PurePosixPath(str(file.company_id), f"{uuid.uuid4().hex}.pdf"))
+
+
+class InboxFile(WorkRow):
+    """A PDF that somebody dropped, until it is an invoice's attachment or was removed. Its work is to be read once."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Being read"
+        READ = "read", "Read"
+        UNREAD = "unread", "Nothing read"
+        USED = "used", "Entered"
+        REMOVED = "removed", "Removed"
+
+    OPEN: ClassVar[tuple[str, ...]] = (State.WAITING, State.READ, State.UNREAD)
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    file = models.FileField(upload_to=inbox_path, blank=True, help_text="Empty once it is an attachment, or removed.")
+    name = models.CharField(max_length=255)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    found = models.JSONField(default=dict, help_text="What was read: by field, the value and the words it stands in.")
+    problem = models.CharField(max_length=500, blank=True, help_text="Why nothing was read.")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+")
+    uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    uploaded_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="used", invoice__isnull=False)
+                | Q(state__in=["waiting", "read", "unread", "removed"], invoice=None),
+                name="inbox_file_state",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["company", "next_at"], condition=Q(next_at__isnull=False), name="inbox_file_due"),
+            models.Index(
+                fields=["company", "id"], condition=Q(state__in=["waiting", "read", "unread"]), name="inbox_file_open"
+            ),
+            models.Index(fields=["company", "sha256"], name="inbox_file_by_bytes"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def open_in(cls, company: Company) -> models.QuerySet[InboxFile]:
+        """Those that wait for somebody, in the order in which they came."""
+        return cls.objects.filter(company=company, state__in=cls.OPEN).order_by("id")
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+    def begins_like_a_pdf(self) -> bool:
+        return _begins_like_a_pdf(self.file)
+
+
+class ApprovalLimit(models.Model):
+    """Up to which amount a role may approve; without a row, and for company admins, any amount. None: nothing."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    role = models.CharField(max_length=20, choices=Role.choices)
+    amount = Money(null=True, help_text="In the company's currency; null: may not approve.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "role"], name="approval_limit_once"),
+            models.CheckConstraint(condition=Q(role="accountant"), name="approval_limit_role"),
+            models.CheckConstraint(condition=Q(amount=None) | Q(amount__gt=0), name="approval_limit_amount"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()}: {self.amount if self.amount is not None else 'may not approve'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +15,18 @@ from django.db.models import Q, QuerySet
 
 from companies import auditing
 from companies.models import Company, User
-from invoices.models import Attachment, CostCode, Invoice, InvoiceLine, Project, Vendor, file_name
+from invoices.alike import digest_of
+from invoices.models import (
+    Attachment,
+    CostCode,
+    InboxFile,
+    Invoice,
+    InvoiceLine,
+    Project,
+    Vendor,
+    WrongState,
+    file_name,
+)
 
 SENT = ("sending", "checking", "synced")
 
@@ -171,22 +183,73 @@ def note_original(invoice: Invoice, *, commitment: str, source_url: str) -> None
 
 
 def record_upload(
-    company: Company, new: NewInvoice, *, project: Project | None, pdf: File[bytes], user: User
+    company: Company,
+    new: NewInvoice,
+    *,
+    project: Project | None,
+    pdf: File[bytes],
+    user: User,
+    state: Invoice.State = Invoice.State.SUBMITTED,
 ) -> Invoice:
-    """Write an invoice that a person made in inBuild; it waits for approval."""
+    """Write an invoice that a person made in inBuild, with its file; it waits for approval, or is a draft."""
+    invoice = _record_here(company, new, project=project, user=user, state=state)
+    name = file_name(pdf.name or "invoice", "application/pdf")
+    digest = digest_of(pdf)
+    Attachment.objects.create(company=company, invoice=invoice, file=pdf, name=name, size=pdf.size or 0, sha256=digest)
+    return invoice
+
+
+def record_from_inbox(
+    file: InboxFile, new: NewInvoice, *, project: Project | None, user: User, state: Invoice.State
+) -> Invoice:
+    """Write the invoice that a person made of a file of the inbox, which is its attachment from now on, where it lies.
+
+    Raises WrongState where the file was entered or removed meanwhile. Whoever comes second waits for the first.
+    """
+    row = InboxFile.objects.select_for_update().get(pk=file.pk)
+    if not row.is_open:
+        raise WrongState(f"{row.name} was entered or removed meanwhile. Nothing was saved a second time.")
+    invoice = _record_here(row.company, new, project=project, user=user, state=state)
+    Attachment.objects.create(
+        company_id=row.company_id,
+        invoice=invoice,
+        file=str(row.file.name),
+        name=row.name,
+        size=row.size,
+        sha256=row.sha256,
+    )
+    InboxFile.objects.filter(pk=row.pk).update(
+        state=InboxFile.State.USED, invoice=invoice, file="", next_at=None, lease_until=None
+    )
+    return invoice
+
+
+def _record_here(
+    company: Company, new: NewInvoice, *, project: Project | None, user: User, state: Invoice.State
+) -> Invoice:
     invoice = _write(
         company,
         new,
         source=Invoice.Source.INBUILD,
-        state=Invoice.State.SUBMITTED,
+        state=state,
         vendor=_vendor_by_name(company, new.vendor_name),
         project=project,
         created_by=user,
     )
-    name = file_name(pdf.name or "invoice", "application/pdf")
-    Attachment.objects.create(company=company, invoice=invoice, file=pdf, name=name, size=pdf.size or 0)
-    auditing.record(company, "invoice.created", invoice, f"Created {new.number} of {new.vendor_name}", user=user)
+    sentence = f"Created {new.number} of {new.vendor_name}"
+    sentence += ", submitted for approval" if state == Invoice.State.SUBMITTED else ", as a draft"
+    auditing.record(company, "invoice.created", invoice, sentence, user=user)
     return invoice
+
+
+def rewrite(invoice: Invoice, new: NewInvoice, *, project: Project | None) -> None:
+    """Write over an invoice made here, which the caller holds locked and knows to be a draft."""
+    invoice.vendor, invoice.project = _vendor_by_name(invoice.company, new.vendor_name), project
+    for name in ("number", "invoice_date", "due_date", "gross", "retainage", "amount_due"):
+        setattr(invoice, name, getattr(new, name))
+    invoice.save()
+    invoice.lines.all().delete()
+    _write_lines(invoice, new)
 
 
 def attach(invoice: Invoice, *, name: str, content_type: str, content: bytes) -> Attachment:
@@ -198,6 +261,7 @@ def attach(invoice: Invoice, *, name: str, content_type: str, content: bytes) ->
         file=ContentFile(content, shown),
         name=shown,
         size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
         content_type=content_type,
     )
 

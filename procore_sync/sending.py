@@ -190,6 +190,12 @@ def refuse_cancelling(invoice: Invoice) -> None:
         raise WrongState(f"Invoice {invoice.number} was sent to Procore. Delete it there before you cancel it here.")
 
 
+def refuse_rejection(invoice: Invoice) -> None:
+    """Called under the lock on the invoice. Raises WrongState: what is in Procore, or on its way, is decided there."""
+    if _standing(invoice) is not None:
+        raise WrongState(f"Invoice {invoice.number} was sent to Procore. It is approved or rejected there, not here.")
+
+
 def _standing(invoice: Invoice) -> SentInvoice | None:
     rows = SentInvoice.objects.filter(company_id=invoice.company_id, invoice_id=invoice.pk)
     return rows.exclude(state=SentInvoice.State.REFUSED).select_related("integration").first()

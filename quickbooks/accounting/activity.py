@@ -26,10 +26,11 @@ INBUILD = "inbuild"
 MAPPING = Q(object_type="integration", verb__startswith="mapping.") | Q(object_type="project")
 SWITCH = Q(object_type="procoreintegration", verb__startswith="mirroring.")
 CONNECTIONS = Q(object_type__in=("integration", "procoreintegration"))
-KNOWN = ("invoice", "bill", "procoreinvoice", "integration", "project", "procoreintegration")
+INVOICES = ("invoice", "inboxfile")
+KNOWN = (*INVOICES, "bill", "procoreinvoice", "integration", "project", "procoreintegration")
 # Every event is of one kind; what is filed under nothing else concerns people.
 KINDS: Mapping[str, tuple[str, Q]] = {
-    "invoices": ("Invoices and comments", Q(object_type="invoice")),
+    "invoices": ("Invoices and comments", Q(object_type__in=INVOICES)),
     "bills": ("Bills in QuickBooks", Q(object_type="bill")),
     "left_out": ("Not imported from Procore", Q(object_type="procoreinvoice")),
     "mapping": ("Mapping", MAPPING),

@@ -33,7 +33,7 @@ from invoices.models import NO_DATE, Invoice, Project
 TEXT = 100
 COUNT_CAP = 10_000
 UNPAID = "unpaid"
-APPROVAL = {"waiting": "Waiting for approval", "approved": "Approved", "cancelled": "Cancelled"}
+APPROVAL = {"draft": "Draft", "waiting": "Waiting for approval", "approved": "Approved", "cancelled": "Cancelled"}
 PAID = {"unpaid": "Unpaid", "partly": "Partially paid", "paid": "Paid", "unknown": "Not known yet"}
 # What the list can be sorted by: by column, what stands in an index together with the invoice's id.
 SORTS: Mapping[str, Any] = {
@@ -196,8 +196,7 @@ def in_all_tabs(company: Company, wanted: Filter) -> QuerySet[Invoice]:
         paid = Bill.Paid.UNKNOWN if wanted.paid == "unknown" else wanted.paid
         rows = rows.filter(bill__state=Bill.State.SYNCED, bill__paid_state=paid)
     if wanted.approval:
-        states = tabs.NOT_APPROVED if wanted.approval == "waiting" else (wanted.approval,)
-        rows = rows.filter(state__in=states)
+        rows = rows.filter(state=tabs.NOT_APPROVED.get(wanted.approval, wanted.approval))
     return rows
 
 

@@ -15,7 +15,6 @@ from invoices.models import Invoice
 
 PAGE = 50
 TAB_CAP = 1_000
-UNAPPROVED = "unapproved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Page:
     count: int
     is_capped: bool
     totals: list[tuple[str, Decimal]] | None
-    unapproved: int
+    unapproved: dict[str, int]
     refused: list[int]
 
 
@@ -46,7 +45,7 @@ def page(company: Company, wanted: Filter, *, after: str = "", adds_up: bool = F
     """One page of the filter's invoices. `adds_up` asks for the total of however many there are."""
     known = tabs.Tabs(company.pk)
     every = filtering.in_all_tabs(company, wanted)
-    counts = dict.fromkeys([*tabs.LABELS, UNAPPROVED], 0)
+    counts = dict.fromkeys([*tabs.LABELS, *tabs.NOT_APPROVED], 0)
     if not wanted.unreadable:
         counts = count(company, every, known, wanted.tab)
     found = counts[wanted.tab]
@@ -64,20 +63,21 @@ def page(company: Company, wanted: Filter, *, after: str = "", adds_up: bool = F
         count=min(found, COUNT_CAP),
         is_capped=not few,
         totals=totals(rows) if few or adds_up else None,
-        unapproved=counts[UNAPPROVED],
+        unapproved={name: counts[name] for name in tabs.NOT_APPROVED},
         refused=known.refused,
     )
 
 
 def count(company: Company, every: QuerySet[Invoice], known: tabs.Tabs, chosen: str) -> dict[str, int]:
-    """How many are in each tab, and how many wait for approval and are in none. One query.
+    """How many are in each tab, and how many are not approved yet and in none. One query.
 
     Up to COUNT_CAP and one in the chosen tab, whose total is added up too; up to TAB_CAP and one beside it.
     """
     asked: dict[str, Any] = {
         tab: CappedCount(known.within(every, tab), COUNT_CAP if tab == chosen else TAB_CAP) for tab in tabs.LABELS
     }
-    asked[UNAPPROVED] = CappedCount(every.filter(state__in=tabs.NOT_APPROVED), TAB_CAP)
+    for name, state in tabs.NOT_APPROVED.items():
+        asked[name] = CappedCount(every.filter(state=state), TAB_CAP)
     found = Company.objects.filter(pk=company.pk).values_list(*asked.values()).get()
     return dict(zip(asked, found, strict=True))
 

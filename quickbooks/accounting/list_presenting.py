@@ -110,13 +110,19 @@ def status(invoice: Invoice, *, is_refused: bool = False) -> dict[str, str]:
     return presenting.status(invoice)
 
 
-def _unapproved(wanted: Filter, page: Page) -> dict[str, str] | None:
-    """Where those are that wait for approval in inBuild: they are in no other tab than All."""
-    many = page.unapproved
-    if not many or wanted.approval:
-        return None
-    words = f"{_many(min(many, TAB_CAP), is_capped=many > TAB_CAP)} not yet approved in inBuild"
-    return {"words": words, "query": wanted.but(tab=tabs.ALL, approval="waiting").query}
+def _unapproved(wanted: Filter, page: Page) -> list[dict[str, str]]:
+    """Where those are that are not approved in inBuild yet: they are in no other tab than All."""
+    if wanted.approval:
+        return []
+    words = {"waiting": ("waits for approval", "wait for approval"), "draft": ("draft", "drafts")}
+    return [
+        {
+            "words": f"{_many(min(many, TAB_CAP), is_capped=many > TAB_CAP)} {words[name][many != 1]}",
+            "query": wanted.but(tab=tabs.ALL, approval=name).query,
+        }
+        for name, many in page.unapproved.items()
+        if many
+    ]
 
 
 def _run(run: BulkRun) -> dict[str, str]:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from accounting import linking, mapping, setting_aside, unlinking
-from accounting.models import Bill, BillAttempt, BillChange, Integration
+from accounting.models import Bill, BillAttempt, BillChange, BookedBill, Integration
 from accounting.problems import CHECK, DUPLICATE, KEEP, MAPPING, SETTINGS, Words, problem, sentence
 from companies import auditing
 from companies.models import Membership
@@ -191,7 +191,7 @@ def with_files(attachments: Iterable[Attachment], bill: Bill) -> list[Attachment
     return found
 
 
-def quickbooks_url(bill: Bill) -> str:
+def quickbooks_url(bill: Bill | BookedBill) -> str:
     """The bill's page in QuickBooks Online; Desktop has no addresses."""
     if not bill.external_id or bill.integration is None or bill.integration.kind != Integration.Kind.QBO:
         return ""

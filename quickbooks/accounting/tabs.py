@@ -25,7 +25,7 @@ LABELS: Mapping[str, str] = {
     SKIPPED: "Skipped",
 }
 State = Bill.State
-NOT_APPROVED = (Invoice.State.DRAFT, Invoice.State.SUBMITTED)
+NOT_APPROVED = {"waiting": Invoice.State.SUBMITTED, "draft": Invoice.State.DRAFT}  # as the address names them
 
 
 class Tabs:

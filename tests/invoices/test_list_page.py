@@ -154,7 +154,7 @@ def test_those_that_wait_for_approval_are_in_all_and_the_page_says_so(
     Invoice.objects.filter(pk=given(company, "W-1").pk).update(state="submitted")
     answer = as_user(accountant).get("/invoices/")
     assert rows_of(answer) == ["W-1"]
-    assert "1 not yet approved in inBuild" in answer.content.decode()
+    assert "1 waits for approval" in answer.content.decode()
 
 
 @pytest.mark.parametrize("query", ["", "tab=attention", "q=Delta", "vendor=Delta&sort=vendor", "from=2026-01-01"])

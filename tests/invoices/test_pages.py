@@ -225,7 +225,10 @@ def test_an_invoice_is_held_until_somebody_releases_it(company: Company, account
 def _menu_links(answer: Any) -> int:
     shown = answer.content.decode()
     return int(
-        shown.count('href="/invoices/"') + shown.count('href="/invoices/new/"') + shown.count('href="/invoices/?')
+        shown.count('href="/invoices/"')
+        + shown.count('href="/invoices/new/"')
+        + shown.count('href="/invoices/inbox/"')
+        + shown.count('href="/invoices/?')
     )
 
 

@@ -118,6 +118,7 @@ def addresses(product: Product) -> Iterator[tuple[str, str]]:
         yield "viewer", f"/procore/completeness/?month={month}"
     yield "outsider", "/procore/completeness/"
     yield "accountant", f"/invoices/bulk/{_bulk_run(product)}/"
+    yield from _dropped(product)
     _not_mailed(product)
     yield "admin", "/notifications/"
     yield "admin", "/settings/notifications/"
@@ -275,6 +276,28 @@ SELECT i.company_id, i.id, %s::date, m.user_id, '[{"id": 1, "name": "Harbour"}]'
 FROM procore_sync_procoreintegration i JOIN companies_membership m ON m.company_id = i.company_id AND m.role = 'admin'
 ORDER BY i.id LIMIT 1 ON CONFLICT DO NOTHING RETURNING id
 """
+
+
+DROP = "from tests.support import dropped; print(dropped.filled())"
+TAKE_OUT = "from tests.support import dropped; dropped.emptied()"
+
+
+def _dropped(product: Product) -> Iterator[tuple[str, str]]:
+    """The inbox empty and full, invoices that wait, are rejected and are above a limit, and the limits."""
+    yield "viewer", "/invoices/inbox/"
+    made: dict[str, str] = json.loads(product.manage("shell", "--verbosity", "0", "-c", DROP).splitlines()[-1])
+    _until(product, "SELECT 1 FROM invoices_inboxfile WHERE state IN ('read', 'unread')", 3)
+    for role in ("accountant", "viewer"):
+        yield role, "/invoices/inbox/"
+        yield role, "/settings/approvals/"
+        yield role, f"/invoices/{made['waiting']}/"
+        yield role, f"/invoices/{made['rejected']}/"
+    for name in ("read", "scan"):
+        yield "accountant", f"/invoices/new/?from={made[name]}"
+    yield "accountant", f"/invoices/{made['rejected']}/edit/"
+    yield "accountant", "/invoices/?approval=waiting"
+    yield "admin", "/settings/approvals/"
+    product.manage("shell", "--verbosity", "0", "-c", TAKE_OUT)
 
 
 def _bulk_run(product: Product) -> Any:

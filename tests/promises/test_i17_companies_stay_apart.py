@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
@@ -20,8 +21,8 @@ from accounting import posting
 from accounting.models import Bill, BillFile, BulkItem, BulkRun, Integration
 from companies.models import Company, Invitation, Mail, Membership, Notice, User
 from inbuild.models import Turn
-from invoices import recording
-from invoices.models import Invoice, InvoiceLine, Vendor
+from invoices import inbox, recording
+from invoices.models import InboxFile, Invoice, InvoiceLine, Vendor
 from procore_sync.models import (
     ContractPayment,
     ProcoreAttachment,
@@ -42,7 +43,12 @@ CANARY = "CANARY-OF-ANOTHER-COMPANY"
 WITH_IDS = {
     "invoices:detail": ("public_id", "invoice"),
     "invoices:approve": ("public_id", "invoice"),
+    "invoices:edit": ("public_id", "invoice"),
+    "invoices:submit": ("public_id", "invoice"),
+    "invoices:reject": ("public_id", "invoice"),
     "invoices:cancel": ("public_id", "invoice"),
+    "invoices:inbox_file": ("public_id", "inbox_file"),
+    "invoices:inbox_remove": ("public_id", "inbox_file"),
     "invoices:attachment": ("public_id", "attachment"),
     "invoices:comment": ("public_id", "invoice"),
     "invoices:calls": ("public_id", "invoice"),
@@ -90,7 +96,9 @@ WITHOUT_IDS = {
     "home",
     "how-it-works",
     "invoices:list",
-    "invoices:new",
+    "invoices:new",  # its ?from= is tried below
+    "invoices:inbox",
+    "approvals",
     "bulk:ask",
     "bulk:begin",
     "bulk:export",  # names a kind of file, not a row
@@ -269,7 +277,11 @@ def filled(company: Company, user: User) -> dict[str, Any]:
         company=company, token=uuid.uuid4(), deed="skip", filter=f"q={CANARY}", by=user, total=1
     )
     BulkItem.objects.create(company=company, run=run, invoice=approved, reason=CANARY)
+    dropped = inbox.receive(company, ContentFile(b"%PDF-1.4 canary", f"{CANARY}.pdf"), user=user)
+    found = {"vendor_name": {"value": CANARY, "words": CANARY}, "number": {"value": CANARY, "words": CANARY}}
+    InboxFile.objects.update(state="read", found=found, next_at=None)
     return {
+        "inbox_file": dropped.public_id,
         "member": user.memberships.get(company=company).pk,
         "invited": invited.pk,
         "session": session.pk,
@@ -352,7 +364,12 @@ def address_of(name: str, value: Any) -> str:
     paths = {
         "invoices:detail": f"/invoices/{value}/",
         "invoices:approve": f"/invoices/{value}/approve/",
+        "invoices:edit": f"/invoices/{value}/edit/",
+        "invoices:submit": f"/invoices/{value}/submit/",
+        "invoices:reject": f"/invoices/{value}/reject/",
         "invoices:cancel": f"/invoices/{value}/cancel/",
+        "invoices:inbox_file": f"/invoices/inbox/{value}/file/",
+        "invoices:inbox_remove": f"/invoices/inbox/{value}/remove/",
         "invoices:comment": f"/invoices/{value}/comment/",
         "invoices:calls": f"/invoices/{value}/calls/",
         "invoices:attachment": f"/invoices/attachments/{value}/",
@@ -417,6 +434,8 @@ def test_lists_and_settings_show_only_ones_own(
         "/invoices/",
         "/invoices/?q=CANARY-OF",
         "/invoices/new/",
+        "/invoices/inbox/",
+        "/settings/approvals/",
         "/settings/procore/",
         "/settings/procore/review/",
         "/settings/procore/review/?why=unknown",
@@ -439,6 +458,15 @@ def test_lists_and_settings_show_only_ones_own(
         answer = client.get(address)
         assert answer.status_code == 200
         assert CANARY.encode() not in answer.content
+
+
+def test_a_foreign_file_of_the_inbox_cannot_be_entered(admin: User, theirs: dict[str, Any], as_user: Any) -> None:
+    client, before = as_user(admin), snapshot()
+    for value in (theirs["inbox_file"], uuid.uuid4(), "nonsense", "%00"):
+        assert client.get(f"/invoices/new/?from={value}").status_code == 404
+        assert client.post(f"/invoices/new/?from={value}").status_code == 404
+        assert client.post("/invoices/new/", {"kept": str(value)}).status_code == 404
+    assert snapshot() == before
 
 
 def test_a_foreign_company_cannot_be_chosen(admin: User, theirs: dict[str, Any], as_user: Any) -> None:
@@ -471,6 +499,11 @@ def test_the_database_refuses_rows_across_companies(company: Company, theirs: di
     with pytest.raises(IntegrityError), transaction.atomic():
         InvoiceLine.objects.create(company=company, invoice=foreign_invoice, position=9, gross=1)
         _check_now()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        own = InboxFile(company=company, state="used", invoice=foreign_invoice, name="x", size=1, sha256="x")
+        own.uploaded_by = User.objects.all()[0]
+        own.save()
+        _check_now()
 
 
 def _check_now() -> None:
@@ -482,6 +515,7 @@ def snapshot() -> list[Any]:
     """Everything a stranger could have changed."""
     return [
         list(Invoice.objects.order_by("pk").values_list("pk", "state")),
+        list(InboxFile.objects.order_by("pk").values_list("pk", "state", "file")),
         list(Bill.objects.order_by("pk").values_list("pk", "state", "attempt")),
         list(Integration.objects.order_by("pk").values_list("pk", "state", "expense_account")),
         list(Connection.objects.order_by("pk").values_list("pk", "password_sha256")),

@@ -1,4 +1,4 @@
-"""The accountant's pages: list, one invoice, a new one."""
+"""The accountant's pages: the list, and one invoice with what happened to it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,19 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.http import FileResponse, Http404, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from accounting import coding, filtering, list_presenting, mapping, posting, presenting
+from accounting import coding, filtering, list_presenting, mapping, presenting
 from accounting import invoice_list as listing_page
 from accounting.models import Bill
 from companies import access, auditing, calling
-from invoices import amounts, commenting, recording
-from invoices.forms import InvoiceForm, LineFormSet, new_lines
-from invoices.models import Attachment, Invoice, WrongState
+from invoices import amounts, approving, commenting, editing
+from invoices.models import REASON, Attachment, InboxFile, Invoice
 from procore_sync import presenting as procore
-from procore_sync import reviewing, sending, starting
+from procore_sync import reviewing, starting
 from procore_sync.models import ProcoreIntegration
 
 
@@ -41,6 +37,7 @@ def invoice_list(request: access.MemberRequest) -> HttpResponse:
         "procore": procore_integration,
         "to_review": reviewing.banners(procore_integration),
         "start": starting.still_to_do(request.membership, procore_integration),
+        "inbox_count": InboxFile.open_in(company).count(),
     }
     template = "invoices/_list.html" if request.headers.get("HX-Target") == "invoice-list" else "invoices/list.html"
     return render(request, template, context)
@@ -81,6 +78,12 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
         "comment_length": commenting.LENGTH,
         "beside": _beside(invoice, filtering.read(invoice.company, request.GET)),
     } | procore.sent_card(invoice, request.membership)
+    if invoice.state in (Invoice.State.DRAFT, Invoice.State.SUBMITTED):
+        context |= {
+            "approval_refusal": approving.refusal(invoice, request.membership),
+            "seen": editing.content_key(invoice),
+            "reason_length": REASON,
+        }
     if bill is not None:
         context |= presenting.bill_card(bill, request.membership)
     return render(request, "invoices/detail.html", context)
@@ -109,85 +112,6 @@ def calls(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
     is_desktop = books is not None and books.integration is not None and books.integration.kind == "qbd"
     context = {"invoice": invoice, "page": found, "is_first_page": not request.GET.get("before")}
     return render(request, "invoices/calls.html", context | {"is_desktop": is_desktop})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@access.workers_write
-def new(request: access.MemberRequest) -> HttpResponse:
-    company = request.membership.company
-    if not request.membership.can_work:
-        raise PermissionDenied(access.WORKERS_ONLY)
-    posted = request.method == "POST"
-    form = InvoiceForm(company, request.POST if posted else None, request.FILES if posted else None)
-    lines = LineFormSet(request.POST if posted else None, prefix="lines")
-    if posted and form.is_valid() & lines.is_valid():
-        with transaction.atomic():
-            invoice = recording.record_upload(
-                company,
-                form.new_invoice(new_lines(lines)),
-                project=form.cleaned_data["project"],
-                pdf=form.cleaned_data["pdf"],
-                user=request.user,
-            )
-        messages.success(request, "Saved. It goes to QuickBooks once it is approved.")
-        return redirect("invoices:detail", public_id=invoice.public_id)
-    status = 422 if posted else 200
-    return render(request, "invoices/new.html", {"form": form, "lines": lines}, status=status)
-
-
-@require_POST
-@access.workers_write
-def approve(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
-    """Approve an invoice made in inBuild: from here on it takes the same way as an imported one."""
-    invoice = _mine(request, public_id)
-    try:
-        with transaction.atomic():
-            Invoice.objects.select_for_update().get(pk=invoice.pk)
-            sending.refuse_approval(invoice)
-            invoice.approve(by=request.user)
-            auditing.record(invoice.company_id, "invoice.approved", invoice, "Approved in inBuild", user=request.user)
-            posting.release(invoice, user=request.user)
-    except WrongState as exc:
-        messages.warning(request, str(exc))
-    return redirect("invoices:detail", public_id=public_id)
-
-
-@require_POST
-@access.workers_write
-def cancel(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
-    invoice = _mine(request, public_id)
-    try:
-        with transaction.atomic():
-            Invoice.objects.select_for_update().get(pk=invoice.pk)
-            sending.refuse_cancelling(invoice)
-            invoice.cancel()
-            auditing.record(invoice.company_id, "invoice.cancelled", invoice, "Cancelled", user=request.user)
-    except WrongState as exc:
-        messages.warning(request, str(exc))
-    return redirect("invoices:detail", public_id=public_id)
-
-
-@require_safe
-@access.workers_write
-def attachment(request: access.MemberRequest, public_id: UUID) -> HttpResponseBase:
-    """A file, kept from doing anything in the browser. Only what begins like a PDF is shown by it; all else is saved.
-
-    A sandbox would also keep Chromium's own PDF viewer from starting, so a PDF goes without; scripts in it never run
-    in our page, because the viewer has no access to it.
-    """
-    found = get_object_or_404(Attachment, company=request.membership.company, public_id=public_id)
-    is_pdf = found.begins_like_a_pdf()
-    kind = found.content_type if is_pdf or found.is_picture else "application/octet-stream"
-    try:
-        response = FileResponse(found.file.open("rb"), content_type=kind)
-    except OSError as exc:
-        raise Http404(f"The file of attachment {found.pk} is gone.") from exc
-    response["Content-Disposition"] = content_disposition_header(not is_pdf, found.name) or "attachment"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["X-Frame-Options"] = "SAMEORIGIN" if is_pdf else "DENY"
-    frame, rest = ("'self'", "") if is_pdf else ("'none'", "; sandbox")
-    response["Content-Security-Policy"] = f"default-src 'none'; frame-ancestors {frame}{rest}"
-    return response
 
 
 def _beside(invoice: Invoice, wanted: filtering.Filter) -> dict[str, Any]:

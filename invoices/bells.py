@@ -1,0 +1,3 @@
+"""The names under which this folder's tasks are rung."""
+
+READ_DUE = "invoices.read_due"
