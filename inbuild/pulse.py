@@ -18,7 +18,7 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from inbuild.models import Pulse, Turn
@@ -141,7 +141,8 @@ def _untaken(now: datetime) -> Iterator[Standstill]:
     """Work that is due, while no worker comes to that company's work at all."""
     seen = dict(Turn.objects.values_list("company_id").annotate(Max("seen_at")).order_by())
     for model in work_models():
-        late = due(model).filter(next_at__lt=now - LATE).order_by()
+        rows: QuerySet[Any] = due(model)
+        late = rows.filter(next_at__lt=now - LATE).order_by()
         for company_id, count, oldest in late.values_list("company_id").annotate(Count("pk"), Min("next_at")):
             last = seen.get(company_id)
             if last is None or last < now - LATE:
