@@ -35,6 +35,12 @@ FOCUS = """
 def focus(page: Page) -> dict[str, Any]:
     """Where it is now; fails where a person could not see it."""
     found: dict[str, Any] = page.evaluate(FOCUS)
+    for _ in range(40):
+        # The page scrolls there smoothly.
+        if found["isInSight"]:
+            break
+        page.wait_for_timeout(50)
+        found = page.evaluate(FOCUS)
     assert found["isShown"], f"Nothing shows that the focus is here: {found['what']}"
     assert found["contrast"] >= 3, f"{found['contrast']:.1f}:1 is too little to see the focus: {found['what']}"
     assert found["isInSight"], f"The focus is out of sight or covered: {found['what']}"

@@ -69,13 +69,13 @@ def _fix_the_mapping(page: Page, books: str) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/attention/")
     row = page.locator("tr", has_text=VENDOR)
-    go_to(page, row.get_by_role("link", name="mapping"))
+    go_to(page, row.get_by_role("link", name="Map the vendor"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/mapping/**")
     go_to(page, page.get_by_label(f"{VENDOR} in QuickBooks", exact=True))
     page.keyboard.type(books)
     page.keyboard.press("Enter")
-    expect(page.locator("main")).to_contain_text("1 invoice")
+    expect(page.locator("main")).to_contain_text("1 mapped. 1 waiting invoice")
 
 
 def _see_it_synced(page: Page, number: str) -> None:

@@ -26,10 +26,10 @@ def test_the_switch_and_a_mapping(product: Product, visit: Callable[..., Page], 
     number = unmapped(VENDOR)
     books = product.intuit.entries("vendor")[0]["name"]
     page.goto("/attention/")
-    page.locator("tr", has_text=VENDOR).get_by_role("link", name="mapping").click()
+    page.locator("tr", has_text=VENDOR).get_by_role("link", name="Map the vendor").click()
     page.get_by_label(f"{VENDOR} in QuickBooks", exact=True).fill(books)
     page.get_by_role("button", name="Save what I typed").click()
-    expect(page.locator("main")).to_contain_text("1 invoice")
+    expect(page.locator("main")).to_contain_text("1 mapped. 1 waiting invoice")
     until = time.monotonic() + 30
     while number not in {bill["doc_number"] for bill in product.intuit.bills()}:
         assert time.monotonic() < until
