@@ -25,6 +25,7 @@ REDIS_URL = environment.text("REDIS_URL")
 ALLOWED_HOSTS = [host for host in environment.text("ALLOWED_HOSTS", "").split(",") if host] or [
     str(urlsplit(PUBLIC_URL).hostname)
 ]
+SERVER_TIMING = environment.one_of("SERVER_TIMING", ("", "1"), "")
 LOG_LEVEL = environment.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 MEDIA_ROOT = Path(environment.text("MEDIA_ROOT", str(BASE_DIR / "media")))
 # How many proxies in front add to X-Forwarded-For; what a client writes into it itself is not believed.
@@ -160,6 +161,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
+if SERVER_TIMING:
+    MIDDLEWARE.insert(0, "inbuild.timing.ServerTiming")
 
 TEMPLATES = [
     {

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from accounting.backends import InBooks
 from accounting.models import Bill
+from companies.templatetags.plain import clock_words
 from invoices.models import Invoice
 from procore_sync import gates
 from procore_sync.models import ProcoreInvoice
@@ -108,7 +109,7 @@ QUESTIONS = {
 
 
 def when(moment: datetime | None, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%b %d, %Y, %H:%M %Z}" if moment else "an unknown time"
+    return clock_words(moment, zone) if moment else "an unknown time"
 
 
 def of_gates(answers: Sequence[gates.Gate]) -> list[Step]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from companies.templatetags.plain import clock_words
 from procore_sync.records import DIRECT_COST, SUBCONTRACTOR_INVOICE
 
 GRACE = timedelta(minutes=2)
@@ -172,4 +173,4 @@ def _only_changed_before(facts: Facts) -> bool:
 
 
 def _when(facts: Facts, moment: datetime | None) -> str:
-    return f"{moment.astimezone(facts.zone):%b %d, %Y, %H:%M %Z}" if moment else ""
+    return clock_words(moment, facts.zone) if moment else ""

@@ -114,6 +114,23 @@
     noteWords(element);
   });
 
+  // The pressed button may be gone with its part of the page: then the focus goes to what took the part's place.
+  var left = "";
+
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    var target = event.detail.target;
+    left = target && target.id && target.contains(document.activeElement) ? target.id : "";
+  });
+
+  document.addEventListener("htmx:afterSettle", function () {
+    var place = left && document.getElementById(left);
+    left = "";
+    if (!place || document.activeElement !== document.body) return;
+    var heading = place.querySelector("h1, h2, h3") || place;
+    heading.setAttribute("tabindex", "-1");
+    heading.focus();
+  });
+
   document.addEventListener("htmx:sendError", function () {
     fail(FAILED);
   });

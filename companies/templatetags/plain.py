@@ -47,5 +47,10 @@ def moment(value: datetime | None, company: Company) -> SafeString | str:
 
 def moment_words(value: datetime, company: Company) -> str:
     # On the few pages that somebody without a company sees.
-    local = value.astimezone(ZoneInfo(company.time_zone if company else "UTC"))
-    return f"{local:%b} {local.day}, {local.year}, {local.hour % 12 or 12}:{local:%M:%S} {local:%p} {local:%Z}"
+    return clock_words(value, ZoneInfo(company.time_zone if company else "UTC"), "%M:%S")
+
+
+def clock_words(value: datetime, zone: ZoneInfo, minutes: str = "%M") -> str:
+    """A day and a time as every page and sentence writes them; a sentence does without the seconds."""
+    local = value.astimezone(zone)
+    return f"{local:%b} {local.day}, {local.year}, {local.hour % 12 or 12}:{local:{minutes}} {local:%p} {local:%Z}"

@@ -1,150 +1,159 @@
-"""Pictures of the pages with a company at work in them, into docs/screens; each is looked at before it is committed."""
+"""`./run screens`: every page in both themes and widths into docs/screens, with what axe finds and what each costs.
+
+The pictures are looked at before they are committed. Whatever else lies in the folder is deleted.
+"""
 
 from __future__ import annotations
 
+import base64
+import os
+import re
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from launcher.places import ROOT
 from launcher.testing import chromium
+from tests.journeys import scene
 from tests.journeys.conftest import ARGUMENTS, sign_in
+from tests.journeys.looks import HEIGHT, SCHEMES, WIDTHS, cost, mistakes_beside, opened
+from tests.journeys.pages import HELD, PAID, Row, desktop_pages, pages
 from tests.support.product import Product, running_product
 
 FOLDER = ROOT / "docs" / "screens"
-TIMES = {"SWEEP_PROJECT_SECONDS": "5", "FOLLOW_SECONDS": "5"}
-LATE = (
-    "SELECT kind, project_id, procore_id FROM procore_sync_procoreinvoice WHERE gate = 'mirroring' ORDER BY id LIMIT 1"
-)
-POSTED = (
-    "SELECT i.public_id FROM invoices_invoice i JOIN accounting_bill b ON b.invoice_id = i.id "
-    "WHERE b.state = 'synced' AND i.source_state = %s ORDER BY i.id LIMIT 1"
-)
-
-PAID = (
-    "SELECT i.public_id FROM invoices_invoice i JOIN procore_sync_contractpayment p ON p.invoice_id = i.id "
-    "WHERE p.state = 'told' ORDER BY i.id LIMIT 1"
-)
-HELD = (
-    "SELECT i.public_id FROM invoices_invoice i JOIN accounting_bill b ON b.invoice_id = i.id "
-    "WHERE b.problem = %s ORDER BY i.id LIMIT 1"
+TIMES = {"SWEEP_PROJECT_SECONDS": "5", "FOLLOW_SECONDS": "5", "SERVER_TIMING": "1"}
+# A page longer than this goes on as it began.
+TALLEST = 2000
+# Chromium's own WebP: a third of its PNG.
+PICTURE = {"format": "webp", "quality": 60}
+SAMPLES = 7
+BEFORE = (
+    Row("admin", "/settings/procore/", "settings-procore-before"),
+    Row("admin", "/settings/procore/review/", "review-before"),
 )
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a page is looked at."""
+class Seen:
+    """What is said of a page in the list."""
 
-    scheme: Literal["light", "dark"]
-    width: int
+    row: Row
+    findings: int
+    queries: int
+    took: float
+    cpu: float
 
-    @property
-    def suffix(self) -> str:
-        wide = "" if self.width > 1000 else f"-{self.width}"
-        return f"{'-dark' if self.scheme == 'dark' else ''}{wide}"
-
-
-LOOKS = (Look("light", 1280), Look("dark", 390))
+    def line(self) -> str:
+        address = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "…", self.row.address.split("?")[0])
+        pictures = " ".join(
+            f"[{width} {scheme}]({_file(self.row.name, scheme, width)})" for width in WIDTHS for scheme in SCHEMES
+        )
+        said = f"{self.findings} | {self.queries} | {self.took:.0f} ms | {self.cpu:.0f} ms"
+        return f"| {self.row.name} | `{address}` | {self.row.role or 'nobody'} | {said} | {pictures} |"
 
 
 def main(*, folder: Path) -> bool:
-    """Start a product, let things happen in it, take the pictures. False without Chromium."""
+    """Let things happen in a product, take the pictures. False without Chromium or where axe finds something."""
     found = chromium()
     if found is None:
         print("Chromium was not found (apt install chromium).")
         return False
     with running_product(folder, workers=2, env=TIMES) as product, sync_playwright() as made:
         browser = made.chromium.launch(executable_path=found, args=ARGUMENTS)
-        for look in LOOKS:
-            for name, page in _before(product, browser, look):
-                _shoot(page, f"{name}{look.suffix}")
-        _let_things_happen(product)
-        for look in LOOKS:
-            for name, page in _after(product, browser, look):
-                _shoot(page, f"{name}{look.suffix}")
+        seen = list(_seen(product, browser))
         browser.close()
-    (folder / "desktop").mkdir()
-    with running_product(folder / "desktop", env=TIMES, desktop=True) as product, sync_playwright() as made:
-        browser = made.chromium.launch(executable_path=found, args=ARGUMENTS)
-        _let_the_pc_work(product)
-        for look in LOOKS:
-            for name, page in _on_desktop(product, browser, look):
-                _shoot(page, f"{name}{look.suffix}")
-        browser.close()
-    return True
+    kept = {_file(each.row.name, scheme, width) for each in seen for scheme in SCHEMES for width in WIDTHS}
+    for path in FOLDER.iterdir():
+        if path.name not in kept:
+            path.unlink()
+    (FOLDER / "README.md").write_text(_list(seen))
+    return not any(each.findings for each in seen)
 
 
-def _let_the_pc_work(product: Product) -> None:
-    product.switch_on()
-    for record in product.procore.create_many(3, status="under_review"):
-        product.procore.approve(record["id"])
-    _posted(product, 3)
+def _seen(product: Product, browser: Browser) -> Iterator[Seen]:
+    people: dict[str, Page] = {}
+    compared = "SELECT 1 FROM procore_sync_procoreproject WHERE compared_at IS NULL AND is_open"
+    _until(lambda: not product.rows(compared))
+    for row in BEFORE:
+        yield _look(product, browser, people, row)
+    _let_things_happen(product)
+    scene.begin(product)
+    _not_mapped(product)
+    # From here on nothing is asked for by the clock, so that a page is measured by itself.
+    _until(lambda: len(product.rows("SELECT 1 FROM companies_notice WHERE ended_at IS NULL")) > 1)
+    product.processes.pop("beat").terminate()
+    for rows in (pages(product), desktop_pages(product)):
+        for row in rows:
+            if row.name:
+                yield _look(product, browser, people, row)
 
 
-def _on_desktop(product: Product, browser: Browser, look: Look) -> Iterator[tuple[str, Page]]:
-    """A company file: its health, how it is set up, what its sessions did."""
-    page = _opened(product, browser, look, "/settings/accounting/")
-    yield "desktop-health", page
-    [(connection,)] = product.rows("SELECT integration_id FROM qbd_connection")
-    page.goto(f"/settings/accounting/desktop/{connection}/")
-    yield "desktop-set-up", page
-    page.goto(f"/settings/accounting/desktop/{connection}/sessions/")
-    yield "desktop-sessions", page
-    [(session,)] = product.rows("SELECT id FROM qbd_session WHERE writes > 0 ORDER BY id DESC LIMIT 1")
-    page.goto(f"/settings/accounting/desktop/sessions/{session}/")
-    yield "desktop-session", page
+def _look(product: Product, browser: Browser, people: dict[str, Page], row: Row) -> Seen:
+    if row.role not in people:
+        people[row.role] = browser.new_context(base_url=product.addresses.product).new_page()
+        if row.role:
+            sign_in(people[row.role], product, row.role)
+    page, wrong = people[row.role], {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        opened(page, row.address)
+        page.wait_for_load_state("networkidle")
+        wrong |= mistakes_beside({width: page}, row.name)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.wait_for_timeout(250)  # icons that only this theme shows are drawn a moment later
+            _shoot(page, _file(row.name, scheme, width), width)
+    answers = [page.request.get(row.address) for _ in range(SAMPLES)]
+    costs = [cost(answer.headers.get("server-timing")) for answer in answers]
+    took, cpu = (statistics.median(getattr(each, name) for each in costs) for name in ("took", "cpu"))
+    queries = max(each.queries for each in costs)
+    told = [f"{row.name}: {costs[0].view}, {queries} queries, {took:.0f} ms, {cpu:.0f} ms of CPU"]
+    print("\n  ".join([*told, *(f"{name}: {what}" for name, what in wrong.items())]), flush=True)
+    return Seen(row, len(wrong), queries, took, cpu)
 
 
-def _before(product: Product, browser: Browser, look: Look) -> Iterator[tuple[str, Page]]:
-    """The switch was never on: the connection that has looked at itself, and the preview."""
-    _until(lambda: not product.rows("SELECT 1 FROM procore_sync_procoreproject WHERE compared_at IS NULL AND is_open"))
-    page = _opened(product, browser, look, "/settings/procore/")
-    yield "set-up", page
-    page.goto("/settings/procore/review/")
-    yield "review", page
+def _shoot(page: Page, name: str, width: int) -> None:
+    """As tall as the page is, so that what sticks to the lower edge of the window stands there."""
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    tall = min(max(page.evaluate("document.documentElement.scrollHeight"), HEIGHT), TALLEST)
+    page.set_viewport_size({"width": width, "height": tall})
+    session = page.context.new_cdp_session(page)
+    picture = session.send("Page.captureScreenshot", PICTURE)["data"]
+    session.detach()
+    (FOLDER / name).write_bytes(base64.b64decode(picture))
+    page.set_viewport_size({"width": width, "height": HEIGHT})
 
 
-def _after(product: Product, browser: Browser, look: Look) -> Iterator[tuple[str, Page]]:
-    page = _opened(product, browser, look, "/settings/procore/#quickbooks-sync")
-    yield "history", page
-    [(kind, project_id, procore_id)] = product.rows(LATE)
-    page.goto(f"/procore/why/?kind={kind}&project={project_id}&id={procore_id}")
-    yield "why-not", page
-    [(posted,)] = product.rows(POSTED, "as_imported")
-    page.goto(f"/procore/why/?invoice={posted}")
-    yield "why-posted", page
-    page.goto(f"/invoices/{posted}/")
-    yield "invoice", page
-    [(changed,)] = product.rows(POSTED, "changed")
-    page.goto(f"/invoices/{changed}/")
-    yield "changed", page
-    [(paid,)] = product.rows(PAID)
-    page.goto(f"/invoices/{paid}/")
-    yield "paid", page
-    page.goto("/invoices/")
-    yield "invoices", page
-    page.goto("/settings/accounting/")
-    yield "accounting", page
-    page.goto("/settings/accounting/setup/retainage/")
-    yield "setup-wizard", page
-    page.goto("/attention/")
-    yield "attention", page
-    page.goto("/settings/accounting/mapping/?tab=vendors")
-    yield "mapping", page
-    page.goto("/settings/accounting/mapping/?tab=projects")
-    yield "mapping-projects", page
-    [(twice,)] = product.rows(HELD, "duplicate_in_books")
-    page.goto(f"/settings/accounting/bills/{twice}/duplicate/")
-    yield "duplicate", page
-    _until(lambda: product.rows("SELECT 1 FROM companies_notice WHERE ended_at IS NULL"))
-    page.goto("/notifications/")
-    yield "notifications", page
-    page.goto("/settings/notifications/")
-    yield "notification-settings", page
+def _file(name: str, scheme: str, width: int) -> str:
+    return f"{name}-{scheme}-{width}.webp"
+
+
+def _list(seen: list[Seen]) -> str:
+    lines = "\n".join(each.line() for each in seen)
+    slowest = max(seen, key=lambda each: each.took)
+    return f"""# Every page
+
+Made by `./run screens`: a whole product against the emulators with a company at work in it, looked at by Chromium.
+*Findings* is what axe finds (WCAG 2.2 AA and its best practices), what scrolls sideways and what moves by itself, in
+light and dark at {WIDTHS[0]} and {WIDTHS[1]} pixels. *Queries* and *server time* are what the server told of {SAMPLES}
+requests (`Server-Timing`): the most queries and the median time, on {_cores()}; *CPU* is what the
+web process itself worked of that time.
+The slowest page took {slowest.took:.0f} ms ({slowest.row.name}). A picture ends after {TALLEST:,} pixels.
+
+| page | address | seen by | findings | queries | server time | CPU | pictures |
+|---|---|---|---|---|---|---|---|
+{lines}
+"""
+
+
+def _cores() -> str:
+    cores = os.cpu_count() or 1
+    return f"{cores} cores that database, emulators, workers and browser shared"
 
 
 def _let_things_happen(product: Product) -> None:
@@ -166,7 +175,6 @@ def _let_things_happen(product: Product) -> None:
     _until(lambda: product.rows("SELECT 1 FROM invoices_invoice WHERE source_state = 'changed'"))
     _paid(product)
     _typed_in_by_hand(product)
-    _not_mapped(product)
 
 
 def _paid(product: Product) -> None:
@@ -219,25 +227,6 @@ def _switch(product: Product, to: str) -> None:
     if form is None:
         raise AssertionError("There is no switch.")
     admin.send(form, {"switch": to})
-
-
-def _opened(product: Product, browser: Browser, look: Look, address: str) -> Page:
-    context = browser.new_context(
-        base_url=product.addresses.product,
-        color_scheme=look.scheme,
-        viewport={"width": look.width, "height": 900},
-    )
-    page = context.new_page()
-    sign_in(page, product, "admin")
-    page.goto(address)
-    return page
-
-
-def _shoot(page: Page, name: str) -> None:
-    page.wait_for_load_state("networkidle")
-    # A list of fifty rows is the same fifty times; its buttons stay at the lower edge of what one sees.
-    page.screenshot(path=FOLDER / f"{name}.png", full_page="review" not in name)
-    print(f"docs/screens/{name}.png", flush=True)
 
 
 def _until(true: Callable[[], Any]) -> None:

@@ -6,7 +6,9 @@ import re
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from companies import sessions
 from companies.models import AuditEvent, Company, User
@@ -91,3 +93,16 @@ def test_it_is_noted_when_a_session_was_last_seen_and_not_at_every_request(compa
 )
 def test_a_device_is_said_in_words(user_agent: str, words: str) -> None:
     assert sessions.device(user_agent) == words
+
+
+def test_many_sessions_cost_no_more_queries_than_two(company: Company, viewer: User) -> None:
+    here = signed_in(viewer)
+    counts = []
+    for more in (1, 6):
+        for _ in range(more):
+            signed_in(viewer)
+        here.get(PAGE)
+        with CaptureQueriesContext(connection) as asked:
+            here.get(PAGE)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]

@@ -1,406 +1,69 @@
-"""Every page, light and dark, wide and narrow: axe finds nothing, and nothing scrolls sideways."""
+"""Every page, light and dark, wide and narrow: axe finds nothing, nothing scrolls sideways or moves by itself, and it
+takes no more queries than we know of."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-import requests
 from playwright.sync_api import Page
 
-from launcher.walk import SignIn
-from tests.journeys.looks import mistakes
-from tests.support.company_files import PASSWORD
+from tests.journeys import scene
+from tests.journeys.looks import HEIGHT, WIDTHS, mistakes, mistakes_beside, opened
+from tests.journeys.pages import MOST_QUERIES, SOMETIMES, Row, desktop_pages, pages
 from tests.support.product import Product
 
 pytestmark = [pytest.mark.browser, pytest.mark.system, pytest.mark.alone]
 
-SEVERAL = (
-    "SELECT vendor_name FROM procore_sync_procoreinvoice WHERE vendor_name <> '' GROUP BY vendor_name "
-    "HAVING count(*) > 1 LIMIT 1"
-)
 
-WITH_FILES = (
-    "SELECT public_id FROM invoices_invoice i WHERE EXISTS "
-    "(SELECT 1 FROM invoices_attachment a WHERE a.invoice_id = i.id) ORDER BY id LIMIT 1"
-)
-
-
-TOKEN = "for-the-test-of-looks"
-FOR_STRANGERS = (
-    "/accounts/login/",
-    "/accounts/signup/",
-    "/accounts/password/reset/",
-    "/accounts/password/reset/done/",
-    "/accounts/password/reset/key/1-nonsense/",
-    "/accounts/password/reset/key/done/",
-    "/accounts/inactive/",
-    f"/invitations/{TOKEN}/",
-    "/invitations/nonsense/",
-    "/how-it-works/",
-)
+def wrong_pages(rows: Iterable[Row], visit: Callable[..., Page]) -> dict[str, Any]:
+    """Each page in both widths beside each other: two cores have something to do, and each width begins anew."""
+    found: dict[str, Any] = {}
+    people: dict[str, dict[int, Page]] = {}
+    for row in rows:
+        if row.role not in people:
+            people[row.role] = _both_widths(visit(row.role or None))
+        name = f"{row.role or 'stranger'} {row.address}"
+        for page in people[row.role].values():
+            cost = opened(page, row.address)
+            known = MOST_QUERIES.get(cost.view)
+            if known is None or cost.queries > known + SOMETIMES:
+                found[f"{name}, queries"] = f"{cost.view!r} took {cost.queries}, known are {known}"
+        found |= mistakes_beside(people[row.role], name)
+    return found
 
 
-def addresses(product: Product) -> Iterator[tuple[str, str]]:
-    yield "admin", "/invoices/"
-    yield "admin", "/invoices/?q=nothing-matches-this"
-    yield "admin", "/invoices/?from=yesterday"
-    yield "viewer", "/invoices/?sort=-amount&col=vendor&col=due&col=amount&col=status&col=paid&col=books&least=1"
-    yield "admin", "/invoices/new/"
-    yield "admin", "/settings/procore/"
-    yield "admin", "/settings/procore/review/"
-    yield "admin", "/settings/procore/review/?why=before"
-    yield "admin", "/settings/procore/review/?q=nothing-matches-this"
-    yield "accountant", "/settings/procore/review/"
-    yield "admin", "/settings/accounting/"
-    yield "admin", "/settings/accounting/setup/lines/"
-    yield "admin", "/settings/accounting/setup/retainage/"
-    yield "admin", "/settings/accounting/setup/due/"
-    yield "admin", "/settings/accounting/setup/finish/"
-    yield "accountant", "/settings/accounting/setup/payable/"
-    for tab in ("vendors", "projects", "codes"):
-        yield "accountant", f"/settings/accounting/mapping/?tab={tab}"
-    yield "admin", "/settings/accounting/mapping/?q=nothing-matches-this"
-    yield "outsider", "/settings/accounting/mapping/"
-    yield "admin", "/invoices/nowhere/"
-    yield "admin", "/procore/why/"
-    yield "admin", "/procore/why/?q=nothing-matches-this"
-    yield "outsider", "/procore/why/?q=SC"
-    yield "accountant", "/settings/procore/"
-    yield "accountant", "/settings/accounting/"
-    yield "outsider", "/invoices/"
-    yield "outsider", "/settings/procore/"
-    yield "outsider", "/settings/accounting/"
-    for role in ("admin", "viewer"):
-        yield role, "/activity/"
-    yield "admin", "/activity/?kind=switch"
-    yield "admin", "/activity/?kind=nonsense"
-    yield "admin", "/activity/?number=nothing-matches-this"
-    yield "outsider", "/activity/"
-    for (public_id,) in product.rows(WITH_FILES):
-        yield "admin", f"/invoices/{public_id}/"
-        yield "admin", f"/invoices/{public_id}/calls/"
-        yield "viewer", f"/invoices/{public_id}/"
-        yield "viewer", f"/invoices/{public_id}/calls/"
-    for (public_id,) in product.rows("SELECT public_id FROM invoices_invoice ORDER BY id LIMIT 2"):
-        yield "accountant", f"/invoices/{public_id}/"
-        yield "accountant", f"/procore/why/?invoice={public_id}"
-        yield "accountant", f"/settings/accounting/bills/{public_id}/duplicate/"
-        yield "accountant", f"/settings/accounting/bills/{public_id}/resync/"
-    late = "SELECT kind, project_id, procore_id FROM procore_sync_procoreinvoice WHERE gate = 'mirroring' LIMIT 1"
-    for kind, project_id, procore_id in product.rows(late):
-        yield "admin", f"/procore/why/?kind={kind}&project={project_id}&id={procore_id}"
-        yield "viewer", f"/procore/why/?kind={kind}&project={project_id}&id={procore_id}"
-    for (vendor,) in product.rows(SEVERAL):
-        yield "admin", f"/procore/why/?q={quote(vendor)}"
-    different = (
-        "SELECT public_id FROM invoices_invoice WHERE source_state IN ('changed', 'deleted') ORDER BY id DESC LIMIT 2"
-    )
-    for (public_id,) in product.rows(different):
-        yield "accountant", f"/invoices/{public_id}/"
-        yield "viewer", f"/invoices/{public_id}/"
-    yield "accountant", f"/settings/accounting/mapping/?missing={_waiting(product)}"
-    yield "accountant", "/settings/accounting/mapping/"
-    yield "outsider", "/attention/"
-    cause = _stopped(product)
-    for role in ("admin", "accountant", "viewer"):
-        yield role, "/attention/"
-        yield role, f"/attention/?cause={cause}"
-    yield "accountant", "/attention/?section=mapping"
-    yield "accountant", "/invoices/?tab=attention"
-    for month in _months_checked(product):
-        yield "accountant", f"/procore/completeness/?month={month}"
-        yield "viewer", f"/procore/completeness/?month={month}"
-    yield "outsider", "/procore/completeness/"
-    yield "accountant", f"/invoices/bulk/{_bulk_run(product)}/"
-    yield from _dropped(product)
-    _not_mailed(product)
-    yield "admin", "/notifications/"
-    yield "admin", "/settings/notifications/"
-    yield "viewer", "/notifications/"
-    yield "viewer", "/settings/notifications/"
-    yield "outsider", "/notifications/"
-    _invited(product)
-    for role in ("admin", "accountant", "viewer"):
-        yield role, "/settings/members/"
-    yield "admin", "/sessions/"
-    yield "admin", "/how-it-works/"
-    for role in ("viewer", "outsider"):
-        yield role, "/status/"
-    for address in ("2fa/", "2fa/totp/activate/", "password/change/", "reauthenticate/", "logout/", "email/"):
-        yield "viewer", f"/accounts/{address}"
-    yield "viewer", f"/invitations/{TOKEN}/"
-    # The bell with something new: it was looked at by none of them.
-    yield "accountant", "/invoices/"
+def _both_widths(page: Page) -> dict[int, Page]:
+    both = {WIDTHS[0]: page, WIDTHS[1]: page.context.new_page()}
+    for width, each in both.items():
+        each.set_viewport_size({"width": width, "height": HEIGHT})
+    return both
 
 
 @pytest.mark.timeout(900)
 def test_every_page(product: Product, visit: Callable[..., Page]) -> None:
-    record = product.procore.create(status="under_review")
-    product.procore.approve(record["id"])
-    _not_imported(product)
-    _different(product)
-    _told(product)
-    _invited(product)
-    stranger = visit(None)
-    found: dict[str, Any] = {}
-    for address in FOR_STRANGERS:
-        stranger.goto(address)
-        found |= mistakes(stranger, f"stranger {address}")
-    pages: dict[str, Page] = {}
-    for role, address in addresses(product):
-        if role not in pages:
-            pages[role] = visit(role)
-        pages[role].goto(address)
-        found |= mistakes(pages[role], f"{role} {address}")
-    assert found == {}
-
-
-FILES = "from tests.support.company_files import company_with_files as fill; import json; print(json.dumps(fill()))"
+    scene.begin(product)
+    found = wrong_pages(pages(product), visit)
+    assert not found, json.dumps(found, indent=1)
 
 
 @pytest.mark.timeout(900)
 def test_every_page_of_a_company_on_quickbooks_desktop(product: Product, visit: Callable[..., Page]) -> None:
-    """A company of its own beside the others, as sessions of a PC would have left it."""
-    shown: dict[str, str] = json.loads(product.manage("shell", "--verbosity", "0", "-c", FILES).splitlines()[-1])
-    for role in ("admin", "viewer"):
-        email = f"{role}@harborview.example"
-        product.sign_ins[f"files-{role}"] = SignIn(email, PASSWORD, "Harborview Contracting", role)
-    found: dict[str, Any] = {}
+    rows = list(desktop_pages(product))
+    found = wrong_pages(rows, visit)
+    shown = {row.name: row.address for row in rows}
     page = visit("files-admin")
-    for name, address in shown.items():
-        page.goto(address)
-        found |= mistakes(page, f"admin {name}")
-    page.goto(shown["session"])
+    page.goto(shown["desktop-session"])
     for summary in page.locator("details.disclosure > summary").all():
         summary.click()
     found |= mistakes(page, "admin session, unfolded")
-    page.goto(shown["done"])
+    page.goto(shown["desktop-done"])
     page.locator("summary", has_text="Make a new password").click()
     page.get_by_role("button", name="Make a new password").click()
     page.locator("#password").wait_for()
     found |= mistakes(page, "admin new password")
     page.reload()
     assert page.locator("#password").count() == 0
-    viewer = visit("files-viewer")
-    for name in ("main", "fresh", "projects", "set_up", "sessions", "setup"):
-        viewer.goto(shown[name])
-        found |= mistakes(viewer, f"viewer {name}")
-    assert found == {}
-
-
-def _not_imported(product: Product) -> None:
-    """So that Settings → Procore shows all it can: an approval that does not come, and a message nobody can read."""
-    late = product.procore.create(status="under_review")
-    product.procore.approve(late["id"], at="2026-01-01T00:00:00Z")
-    address, secret = product.hook()
-    requests.post(address, data=b"not json", headers={"Authorization": secret}, timeout=10)
-    asked = "SELECT count(*) FROM procore_sync_procoreinvoice WHERE gate = 'mirroring'"
-    dead = "SELECT 1 FROM procore_sync_webhookdelivery WHERE outcome = 'dead'"
-    for _ in range(40):
-        if product.rows(asked)[0][0] and product.rows(dead):
-            return
-        time.sleep(0.25)
-    raise AssertionError("The approval from before the switch was not set aside.")
-
-
-def _different(product: Product) -> None:
-    """A posted invoice that changed in Procore afterwards, one that is gone, and files that did not come."""
-    rule = product.procore.fault("html_200", path="/_storage/")
-    # Numbers of their own: the next invoice of a commitment takes the number of one that was deleted.
-    numbers = ["CHANGED-1", "GONE-1"]
-    changed, gone = (
-        product.procore.create(status="under_review", attachment="scan.pdf", invoice_number=number)
-        for number in numbers
-    )
-    there = "SELECT 1 FROM invoices_invoice i JOIN accounting_bill b ON b.invoice_id = i.id WHERE b.state = 'synced'"
-    for each in (changed, gone):
-        product.procore.approve(each["id"])
-    _until(product, f"{there} AND i.number = ANY(%s)", 2, numbers)
-    product.procore.patch(f"invoices/{changed['id']}", {"scale": "0.5"})
-    product.procore.delete(f"invoices/{gone['id']}")
-    states = "SELECT 1 FROM invoices_invoice WHERE source_state IN ('changed', 'deleted') AND number = ANY(%s)"
-    _until(product, states, 2, numbers)
-    _until(product, "SELECT 1 FROM procore_sync_procoreattachment WHERE reason <> ''", 1)
-    product.procore.delete(f"faults/{rule}")
-
-
-def _told(product: Product) -> None:
-    """Payments of those invoices' bills: one Procore shows, one it refused."""
-    for state, problem, procore_id in (
-        ("told", "", 1),
-        ("refused", "Procore does not let inBuild add payments.", None),
-    ):
-        product.rows(TOLD, f"{state} ", f"{procore_id or ''}", state, problem, procore_id)
-
-
-TOLD = """
-INSERT INTO procore_sync_contractpayment (company_id, integration_id, invoice_id, origin_id, payment_id, requisition_id,
-    project_id, wanted, hold, state, problem, procore_id, attempt, failures, created_at)
-SELECT company_id, integration_id, invoice_id, concat(%s::text, procore_id),
-    concat(procore_id, %s::text), procore_id, project_id,
-    '{"amount": "1250.00", "date": "2026-11-20", "check_number": "1047"}', '',
-    %s::text, %s::text, %s::bigint * procore_id, 0, 0, now()
-FROM procore_sync_procoreinvoice WHERE invoice_id IS NOT NULL AND kind = 'subcontractor_invoice'
-ON CONFLICT DO NOTHING RETURNING id
-"""
-
-
-def _months_checked(product: Product) -> Iterator[str]:
-    """A month with differences, one that ties out and one that waits for QuickBooks."""
-    line = {
-        "kind": "subcontractor_invoice", "procore_id": 1, "number": "SC-1", "vendor": "Acme", "day": "2026-01-05",
-        "currency": "USD", "procore": "1250.00", "inbuild": None, "books": None, "invoice": "",
-        "words": "inBuild had not heard of it. It asks Procore for it now.",
-    }  # fmt: skip
-    side, none = {"count": 1, "sums": [["USD", "1250.00"]]}, {"count": 0, "sums": []}
-    project = {"id": 1, "name": "Harbour", "problem": "", "procore": side, "inbuild": none, "books": none}
-    differs = project | {"differences": 1, "lines": [line]}
-    fine = project | {"differences": 0, "lines": [line | {"words": ""}]}
-    for month, found in (("2026-01", [differs, fine]), ("2026-02", [fine]), ("2026-03", None)):
-        result = None if found is None else json.dumps({"projects": found, "problems": []})
-        product.rows(CHECKED, f"{month}-01", result, result)
-        yield month
-
-
-CHECKED = """
-INSERT INTO procore_sync_monthcheck
-    (company_id, integration_id, month, asked_by_id, projects, listed, waits_for, result, done_at, attempt, failures)
-SELECT i.company_id, i.id, %s::date, m.user_id, '[{"id": 1, "name": "Harbour"}]', '{}', 'Reading QuickBooks.',
-    %s::jsonb, CASE WHEN %s::text IS NULL THEN NULL ELSE now() END, 0, 0
-FROM procore_sync_procoreintegration i JOIN companies_membership m ON m.company_id = i.company_id AND m.role = 'admin'
-ORDER BY i.id LIMIT 1 ON CONFLICT DO NOTHING RETURNING id
-"""
-
-
-DROP = "from tests.support import dropped; print(dropped.filled())"
-TAKE_OUT = "from tests.support import dropped; dropped.emptied()"
-
-
-def _dropped(product: Product) -> Iterator[tuple[str, str]]:
-    """The inbox empty and full, invoices that wait, are rejected and are above a limit, and the limits."""
-    yield "viewer", "/invoices/inbox/"
-    made: dict[str, str] = json.loads(product.manage("shell", "--verbosity", "0", "-c", DROP).splitlines()[-1])
-    _until(product, "SELECT 1 FROM invoices_inboxfile WHERE state IN ('read', 'unread')", 3)
-    for role in ("accountant", "viewer"):
-        yield role, "/invoices/inbox/"
-        yield role, "/settings/approvals/"
-        yield role, f"/invoices/{made['waiting']}/"
-        yield role, f"/invoices/{made['rejected']}/"
-    for name in ("read", "scan"):
-        yield "accountant", f"/invoices/new/?from={made[name]}"
-    yield "accountant", f"/invoices/{made['rejected']}/edit/"
-    yield "accountant", "/invoices/?approval=waiting"
-    yield "admin", "/settings/approvals/"
-    product.manage("shell", "--verbosity", "0", "-c", TAKE_OUT)
-
-
-def _bulk_run(product: Product) -> Any:
-    """One that is under way, with an invoice that could not be done."""
-    [(public_id,)] = product.rows(BULK_RUN)
-    product.rows(BULK_ITEMS, public_id)
-    return public_id
-
-
-BULK_RUN = """
-INSERT INTO accounting_bulkrun (company_id, public_id, token, deed, filter, by_id, total, at)
-SELECT company_id, gen_random_uuid(), gen_random_uuid(), 'skip', '', user_id, 2, now()
-FROM companies_membership WHERE role = 'admin' ORDER BY id LIMIT 1 RETURNING public_id
-"""
-BULK_ITEMS = """
-INSERT INTO accounting_bulkitem (company_id, run_id, invoice_id, outcome, reason, attempt, failures)
-SELECT r.company_id, r.id, i.id, 'refused', 'It is in QuickBooks already.', 0, 0
-FROM accounting_bulkrun r JOIN invoices_invoice i ON i.company_id = r.company_id WHERE r.public_id = %s
-ORDER BY i.id LIMIT 1 RETURNING id
-"""
-
-
-def _not_mailed(product: Product) -> None:
-    """Things that need somebody, a mail that waits and one that was given up; so Notifications shows all it can."""
-    _until(product, "SELECT 1 FROM companies_notice WHERE ended_at IS NULL", 2)
-    for state in ("waiting", "failed"):
-        product.rows(NOT_MAILED, state, state)
-
-
-NOT_MAILED = """
-INSERT INTO companies_mail
-    (company_id, membership_id, uid, about, subject, text, html, state, problem, attempt, failures)
-SELECT company_id, id, gen_random_uuid(), %s::text, 'x', 'x', 'x', %s::text,
-    'The mail server cannot be reached (TimeoutError).', 0, 0
-FROM companies_membership WHERE role IN ('admin', 'accountant') ON CONFLICT DO NOTHING RETURNING id
-"""
-
-
-def _invited(product: Product) -> None:
-    """Invitations that are good, whose mail cannot be sent, and that have expired."""
-    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-    for email, token, days in (("good@example.com", digest, 7), ("late@example.com", "x", -1)):
-        product.rows(INVITED, email, token, days)
-    product.rows(INVITED_MAIL)
-
-
-INVITED = """
-INSERT INTO companies_invitation (company_id, email, role, token_sha256, sent_at, expires_at, invited_by_id)
-SELECT company_id, %s::text, 'accountant', %s::text, now(), now() + make_interval(days => %s), user_id
-FROM companies_membership WHERE role = 'admin' ORDER BY id LIMIT 1 ON CONFLICT DO NOTHING RETURNING id
-"""
-INVITED_MAIL = """
-INSERT INTO companies_mail
-    (company_id, invitation_id, uid, about, subject, text, html, state, problem, attempt, failures)
-SELECT company_id, id, gen_random_uuid(), 'invitation', 'x', 'x', 'x', 'waiting',
-    'The mail server cannot be reached (TimeoutError).', 0, 0
-FROM companies_invitation WHERE email = 'good@example.com' RETURNING id
-"""
-
-
-def _until(product: Product, sql: str, rows: int, *parameters: Any) -> None:
-    for _ in range(80):
-        if len(product.rows(sql, *parameters)) >= rows:
-            return
-        time.sleep(0.25)
-    raise AssertionError(f"It did not happen: {sql}")
-
-
-CAUSE = (
-    "from accounting import attention as a; from accounting.models import Bill; "
-    "company = Bill.objects.order_by('id')[0].company_id; "
-    "print(next(group.key for group in a.groups(company) if group.value == 'bug'))"
-)
-
-
-def _stopped(product: Product) -> str:
-    """So that Needs attention shows causes with a press for all and with a decision about each. Returns one's key."""
-    for problem, state, rest in (("bug", "failed", 0), ("zero", "on_hold", 2)):
-        product.rows(
-            "UPDATE accounting_bill SET state = %s, problem = %s, next_at = NULL WHERE id IN ("
-            "SELECT id FROM accounting_bill WHERE state <> 'needs_mapping' ORDER BY id DESC LIMIT 2 OFFSET %s) "
-            "RETURNING id",
-            state,
-            problem,
-            rest,
-        )
-    return product.manage("shell", "--verbosity", "0", "-c", CAUSE).splitlines()[-1]
-
-
-def _waiting(product: Product) -> str:
-    """So that Mapping shows a cause: the oldest invoice's bill, as if its vendor were not mapped."""
-    changed = product.rows(
-        "UPDATE accounting_bill SET state = 'needs_mapping', problem = 'unmapped' WHERE id = ("
-        "SELECT b.id FROM accounting_bill b JOIN invoices_invoice i ON i.id = b.invoice_id ORDER BY i.id LIMIT 1) "
-        "RETURNING id, company_id, invoice_id"
-    )
-    bill, company, invoice = changed[0]
-    product.rows(
-        "INSERT INTO accounting_missingmapping (company_id, bill_id, key, name) "
-        "SELECT %s, %s, 'vendor:' || v.id, v.name FROM invoices_vendor v JOIN invoices_invoice i ON i.vendor_id = v.id "
-        "WHERE i.id = %s ON CONFLICT DO NOTHING RETURNING id",
-        company,
-        bill,
-        invoice,
-    )
-    return str(product.rows("SELECT public_id FROM invoices_invoice WHERE id = %s", invoice)[0][0])
+    assert not found, json.dumps(found, indent=1)

@@ -115,7 +115,7 @@ def test_a_reason_tells_the_time_of_the_companys_zone() -> None:
     facts = replace(OPEN, periods=(), zone=ZoneInfo("America/Chicago"))
     shut = gates.first_shut(gates.decide(facts))
     assert shut is not None
-    assert "Mar 02, 2026, 06:00 CST" in shut.reason
+    assert "Mar 2, 2026, 6:00 AM CST" in shut.reason
 
 
 def test_approved_between_two_periods_does_not_count() -> None:
