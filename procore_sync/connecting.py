@@ -179,6 +179,7 @@ def _keep(
             if pair is not None:
                 tokens.store(row, pair)
             row.refresh_from_db()
+            row.take_up_imports()
             auditing.record(
                 row.company_id, "procore.connected", row, f"Connected {row.procore_company_name}", user=user
             )

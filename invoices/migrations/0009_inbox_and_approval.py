@@ -9,6 +9,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    """The new tables alone: each of those in use is changed by itself (0011, 0012), so that no two locks meet."""
 
     dependencies = [
         ('companies', '0005_audit_by_time'),
@@ -43,30 +44,6 @@ class Migration(migrations.Migration):
                 ('problem', models.CharField(blank=True, help_text='Why nothing was read.', max_length=500)),
                 ('uploaded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
-        ),
-        migrations.AddField(
-            model_name='attachment',
-            name='sha256',
-            field=models.CharField(blank=True, db_default='', help_text='Of its bytes; empty: not known.', max_length=64),
-        ),
-        migrations.AddField(
-            model_name='invoice',
-            name='rejected_at',
-            field=models.DateTimeField(blank=True, help_text='Until it is submitted again.', null=True),
-        ),
-        migrations.AddField(
-            model_name='invoice',
-            name='rejected_by',
-            field=models.CharField(blank=True, db_default='', max_length=200),
-        ),
-        migrations.AddField(
-            model_name='invoice',
-            name='rejected_why',
-            field=models.CharField(blank=True, db_default='', max_length=1000),
-        ),
-        migrations.AddIndex(
-            model_name='attachment',
-            index=models.Index(fields=['company', 'sha256'], name='attachment_by_bytes'),
         ),
         migrations.AddField(
             model_name='approvallimit',

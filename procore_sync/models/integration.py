@@ -141,6 +141,12 @@ class ProcoreIntegration(WorkRow):
                 self.state = self.State.CONNECTED
                 words = "Procore accepts inBuild's sign-in again."
                 auditing.record(self.company_id, "procore.works_again", self, words, job="check")
+                self.take_up_imports()
+
+    def take_up_imports(self) -> None:
+        """What could not be read without a sign-in is asked for now, and not only when its waiting is over."""
+        self.procore_invoices.filter(failures__gt=0, next_at__gt=Now()).update(next_at=Now())
+        ring(IMPORT_DUE, self.company_id)
 
     def needs_reconnect(self, words: str) -> None:
         """Procore no longer accepts our sign-in; said once, not per invoice."""

@@ -15,7 +15,7 @@ from invoices.models import Project
 from procore_sync import connecting, keeping, mirroring
 from procore_sync.client import Procore, Unavailable
 from procore_sync.importing import Taken
-from procore_sync.models import ProcoreIntegration, ProcoreProject, WebhookDelivery
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice, ProcoreProject, WebhookDelivery
 from procore_sync.tasks import check_due, import_due, sweep_due
 from tests.support import connected, emulated, work
 from tests.support.emulated import ProcoreEmulator
@@ -49,6 +49,10 @@ def asked_to_compare() -> set[int]:
     now = timezone.now()
     rows = ProcoreProject.objects.filter(compare_due_at__lte=now, next_at__lte=now)
     return set(rows.values_list("procore_id", flat=True))
+
+
+def waits(pk: int) -> bool:
+    return ProcoreInvoice.objects.filter(pk=pk, next_at__gt=timezone.now()).exists()
 
 
 def words(integration: ProcoreIntegration, name: str) -> str:
@@ -191,15 +195,25 @@ def test_a_refusal_of_the_whole_company_is_named_and_nothing_is_thrown_away(
 
 
 def test_a_withdrawn_sign_in_asks_for_credentials_and_works_again_when_given_back(
-    integration: ProcoreIntegration, procore: ProcoreEmulator
+    integration: ProcoreIntegration, procore: ProcoreEmulator, admin: User
 ) -> None:
+    project = integration.projects.earliest("pk").procore_id
     procore.switches(not_connected_status=401)
     procore.patch(f"clients/{emulated.CLIENT_ID}", {"companies": []})
     look_again(integration)
     assert integration.state == "needs_reconnect"
+    kind = ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE
+    row = ProcoreInvoice.hint(integration, kind=kind, procore_id=1, project_id=project)
+    import_due(company_id=integration.company_id)
+    assert waits(row.pk)
     procore.patch(f"clients/{emulated.CLIENT_ID}", {"companies": [emulated.COMPANY_ID]})
     look_again(integration)
     assert (integration.state, integration.check_result) == ("connected", "")
+    # What could not be read meanwhile does not wait for its time to be over.
+    assert not waits(row.pk)
+    ProcoreInvoice.objects.update(failures=1, next_at=timezone.now() + timedelta(minutes=15))
+    connected.procore(integration.company, admin)
+    assert not waits(row.pk)
 
 
 def test_without_the_webhooks_permission_reading_goes_on_and_the_page_says_what_to_give(
