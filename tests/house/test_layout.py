@@ -158,3 +158,22 @@ def test_a_missing_or_wrong_variable_is_one_sentence_that_names_it(name: str, va
     assert len(done.stderr.strip().splitlines()) == 1
     assert name in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_status_is_one_component_in_one_of_five_colours() -> None:
+    templates = {path: path.read_text() for path in (ROOT / "templates").rglob("*.html")}
+    alone = {ROOT / "templates/components/status.html", ROOT / "templates/allauth/elements/badge.html"}
+    by_hand = [str(path) for path, text in templates.items() if 'class="state' in text and path not in alone]
+    assert by_hand == []
+    tones = {tone for text in templates.values() for tone in re.findall(r"\btone-(\w+)", text)}
+    given = {colour for text in templates.values() for colour in re.findall(r'\bcolour="(\w*)"', text)}
+    assert tones | given <= {"ok", "warn", "bad", "info", "muted"}
+
+
+def test_colours_are_named_once() -> None:
+    """Light, dark and paper can only be told apart where each colour has a name."""
+    css = (ROOT / "static" / "inbuild.css").read_text()
+    tokens, _, rest = css.partition("/* --- focus and targets")
+    screen, _, _ = rest.partition("@media print")
+    assert tokens.count("light-dark(") > 15
+    assert re.findall(r"#[0-9a-f]{3,8}\b(?=[;, )])", screen) == ["#fff", "#fff"]

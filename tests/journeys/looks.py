@@ -38,6 +38,8 @@ MOVED = """
 # On a busy machine a page is painted before all of it has come, and its last button may make room for itself by a
 # hair; a line of text that pushes the page down is more than this.
 MOST_MOVED = 0.01
+# Seconds that a page is waited for which asks for news by itself.
+SOON = 3
 TOLD = re.compile(
     r'page;desc="(?P<view>[^"]*)", db;desc="(?P<queries>\d+)", app;dur=(?P<took>[\d.]+), cpu;dur=(?P<cpu>[\d.]+)'
 )
@@ -92,9 +94,18 @@ def mistakes_beside(pages: dict[int, Page], name: str) -> dict[str, Any]:
                 wrong.append("scrolls sideways")
             if wrong:
                 found[f"{name}, {scheme}, {width}"] = wrong
-    # Last, so that parts that ask for news by themselves have had the time to do it.
     for width, page in pages.items():
+        _let_it_ask(page)
         moved: list[tuple[float, str]] = page.evaluate(MOVED)
         if sum(value for value, _ in moved) >= MOST_MOVED:
             found[f"{name}, {width}, moved by itself"] = moved
     return found
+
+
+def _let_it_ask(page: Page) -> None:
+    """Parts of a page that ask for news by themselves get the time to do it once: that moves nothing either."""
+    seconds: list[int] = page.locator("[hx-trigger^=every]").evaluate_all(
+        "found => found.map(each => parseInt(each.getAttribute('hx-trigger').slice(6)))"
+    )
+    if soon := [each for each in seconds if each <= SOON]:
+        page.wait_for_timeout(1000 * max(soon) + 300)
