@@ -59,6 +59,7 @@ def test_of_two_vendors_that_differ_in_their_form_alone_the_one_that_stands_ther
     both = ["Delta Steel Inc", "Delta Steel LLC"]
     assert values("Delta Steel LLC", both)["vendor_name"] == "Delta Steel LLC"
     assert "vendor_name" not in values("Delta Steel", both)
+    assert "vendor_name" not in values("Delta Steel LLC, formerly Delta Steel Inc", both)
 
 
 @pytest.mark.parametrize(
