@@ -34,8 +34,8 @@ def test_i14(tmp_path: Path, figures: Callable[[str], None]) -> None:
         ids = [row["id"] for row in product.procore.create_many(2, status="under_review")]
         time.sleep(5)  # until the messages about these are through
         found["hook"] = _of_a_hook(product, ids[0])
-        found["QuickBooks' token"] = _until(product, _after_revoking(product, ids[1]))
-        found["Procore's sign-in"] = _until(product, _after_refusing(product))
+        found["QuickBooks' token"] = _of_a_token(product, ids[1])
+        found["Procore's sign-in"] = _of_a_sign_in(product)
         _give_back(product)
         verdict = wait_for(lambda: judge(product.procore, product.intuit, ids), seconds=90)
     told = " · ".join(f"{what} {seconds:.0f} s" for what, seconds in found.items())
@@ -47,12 +47,12 @@ def test_i14(tmp_path: Path, figures: Callable[[str], None]) -> None:
 
 def _of_processes(product: Product) -> dict[str, float]:
     """Beat and one of two workers stop doing anything, without ending."""
-    stopped = [product.processes[name] for name in ("beat", "worker1")]
+    stopped, begun = [product.processes[name] for name in ("beat", "worker1")], time.monotonic()
     for child in stopped:
         child.send(signal.SIGSTOP)
     found = {
-        "beat": _until(product, lambda: "beat" in _standing_still(product)),
-        "a worker": _until(product, lambda: "worker" in _standing_still(product)),
+        "beat": _until(product, lambda: "beat" in _standing_still(product), begun),
+        "a worker": _until(product, lambda: "worker" in _standing_still(product), begun),
     }
     for child in stopped:
         child.send(signal.SIGCONT)
@@ -97,18 +97,18 @@ def _hooked(product: Product) -> bool:
     return any("/hooks/procore/" in hook["destination_url"] for hook in product.procore.hooks())
 
 
-def _after_revoking(product: Product, procore_id: Any) -> Callable[[], bool]:
+def _of_a_token(product: Product, procore_id: Any) -> float:
+    admin, begun = product.signed_in(), time.monotonic()
     product.intuit.post("revoke", {"realm": REALM})
     product.procore.approve(procore_id)
-    admin = product.signed_in()
-    return lambda: "QuickBooks no longer accepts" in _page(admin, "/notifications/")
+    return _until(product, lambda: "QuickBooks no longer accepts" in _page(admin, "/notifications/"), begun)
 
 
-def _after_refusing(product: Product) -> Callable[[], bool]:
+def _of_a_sign_in(product: Product) -> float:
+    admin, begun = product.signed_in(), time.monotonic()
     product.procore.patch(f"clients/{CLIENT_ID}", {"secret": "changed"})
     product.procore.post("tokens/revoke", {})
-    admin = product.signed_in()
-    return lambda: "Procore no longer accepts" in _page(admin, "/notifications/")
+    return _until(product, lambda: "Procore no longer accepts" in _page(admin, "/notifications/"), begun)
 
 
 def _give_back(product: Product) -> None:
@@ -139,8 +139,9 @@ def _page(browser: Any, address: str) -> str:
     return str(browser.text)
 
 
-def _until(product: Product, true: Callable[[], object]) -> float:
-    begun = time.monotonic()
+def _until(product: Product, true: Callable[[], object], since: float | None = None) -> float:
+    """Seconds until it is true, from a moment on or from now."""
+    begun = time.monotonic() if since is None else since
     while not true():
         assert time.monotonic() < begun + 90, _progress(product)
         time.sleep(0.5)
