@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.core.files.base import ContentFile
 
@@ -46,7 +47,7 @@ def filled() -> str:
         inbox.receive(company, ContentFile(content, name), user=user)
         for name, content in (("aw-1.pdf", twice), ("aw-1-again.pdf", twice), ("scan-0001.pdf", pdfs.scan()))
     )
-    named = {"waiting": waiting, "rejected": rejected, "read": read, "scan": scan}
+    named: dict[str, Any] = {"waiting": waiting, "rejected": rejected, "read": read, "scan": scan}
     return json.dumps({name: str(each.public_id) for name, each in named.items()})
 
 
