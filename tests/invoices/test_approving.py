@@ -204,6 +204,18 @@ def test_the_form_shows_all_that_the_draft_says(company: Company, accountant: Us
         assert f'value="{value}"' in shown
 
 
+def test_a_line_is_taken_out_by_emptying_it(company: Company, accountant: User, as_user: Any) -> None:
+    client = as_user(accountant)
+    two = {"lines-1-description": "Freight", "lines-1-gross": "99.50"}
+    invoice = made(client, draft="1", **two)
+    page = client.get(f"/invoices/{invoice.public_id}/edit/")
+    assert 'name="lines-INITIAL_FORMS" value="0"' in page.content.decode()
+    emptied = {"lines-0-description": "", "lines-0-cost_code": "", "lines-0-gross": "", "lines-INITIAL_FORMS": "2"}
+    posted = typed_in(number="UP-1", draft="1", seen=page.context["seen"], **two) | emptied
+    assert client.post(f"/invoices/{invoice.public_id}/edit/", posted).status_code == 302
+    assert [line.description for line in invoice.lines.all()] == ["Freight"]
+
+
 def test_saved_without_a_change_it_says_the_same(company: Company, accountant: User, as_user: Any) -> None:
     client = as_user(accountant)
     invoice = made(client, draft="1")
