@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import threading
 import time
@@ -87,15 +88,22 @@ def run(folder: Path, rounds: int) -> Deploys:
 
 
 def before_the_last_migration(folder: Path) -> Path | None:
-    """The product as it was before its tables last changed; null where git does not know."""
-    changed = _git("log", "-1", "--format=%H", "--", "*/migrations/0*.py")
-    before = _git("rev-parse", "--verify", "--quiet", f"{changed}~1") if changed else ""
-    if not before:
+    """The latest version with fewer migrations, all of them as they are now; null where git knows none."""
+    now = _migrations("HEAD")
+    versions = _git("rev-list", "--first-parent", "HEAD").split()
+    before = next((each for each in versions if _migrations(each).items() < now.items()), None)
+    if before is None:
         return None
     folder.mkdir()
     packed = subprocess.run(["git", "archive", before], cwd=ROOT, capture_output=True, check=True)
     subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
     return folder
+
+
+def _migrations(version: str) -> dict[str, str]:
+    """What each migration's file is, by its path."""
+    rows = (row.split(maxsplit=3) for row in _git("ls-tree", "-r", version).splitlines())
+    return {path: blob for _, _, blob, path in rows if re.search(r"/migrations/\d", path)}
 
 
 def _git(*arguments: str) -> str:
