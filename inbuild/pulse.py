@@ -18,7 +18,7 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Max, Min, QuerySet, Value
 from django.db.models.functions import Now
 
 from inbuild.models import Pulse, Turn
@@ -140,26 +140,29 @@ def _processes(now: datetime, heard: dict[str, Any]) -> Iterator[Standstill]:
 def _untaken(now: datetime) -> Iterator[Standstill]:
     """Work that is due, while no worker comes to that company's work at all."""
     seen = dict(Turn.objects.values_list("company_id").annotate(Max("seen_at")).order_by())
-    for model in work_models():
-        rows: QuerySet[Any] = due(model)
-        late = rows.filter(next_at__lt=now - LATE).order_by()
-        for company_id, count, oldest in late.values_list("company_id").annotate(Count("pk"), Min("next_at")):
-            last = seen.get(company_id)
-            if last is None or last < now - LATE:
-                named = model._meta.verbose_name_plural if count > 1 else model._meta.verbose_name
-                yield Standstill("work", f"Work is due and nobody comes to it: {count} {named}.", oldest)
-
-
-def work_models() -> list[type[WorkRow]]:
-    """Every kind of work row there is."""
-    return [model for model in apps.get_models() if issubclass(model, WorkRow)]
+    for what, company_id, count, oldest in _late():
+        last = seen.get(company_id)
+        if last is None or last < now - LATE:
+            named = apps.get_model(what)._meta
+            words = named.verbose_name_plural if count > 1 else named.verbose_name
+            yield Standstill("work", f"Work is due and nobody comes to it: {count} {words}.", oldest)
 
 
 def waits_since(company_id: int) -> datetime | None:
     """Since when the oldest of one company's due work waits; null where nothing is late."""
-    late = Q(next_at__lt=Now() - LATE)
-    found = [due(model, company_id).filter(late).aggregate(at=Min("next_at"))["at"] for model in work_models()]
-    return min((at for at in found if at), default=None)
+    return min((oldest for *_, oldest in _late(company_id)), default=None)
+
+
+def _late(company_id: int | None = None) -> QuerySet[Any, Any]:
+    """What waits for long, by kind and company: how many and since when. One query for all kinds of work."""
+    kinds: list[QuerySet[Any, Any]] = []
+    for model in (model for model in apps.get_models() if issubclass(model, WorkRow)):
+        rows: QuerySet[Any, Any] = due(model, company_id).filter(next_at__lt=Now() - LATE).order_by()
+        counted = rows.values("company_id").annotate(
+            what=Value(model._meta.label), count=Count("pk"), oldest=Min("next_at")
+        )
+        kinds.append(counted.values_list("what", "company_id", "count", "oldest"))
+    return kinds[0].union(*kinds[1:], all=True)
 
 
 def _redis_answers() -> bool:
