@@ -94,18 +94,22 @@ def mistakes_beside(pages: dict[int, Page], name: str) -> dict[str, Any]:
                 wrong.append("scrolls sideways")
             if wrong:
                 found[f"{name}, {scheme}, {width}"] = wrong
+    _let_them_ask(list(pages.values()))
     for width, page in pages.items():
-        _let_it_ask(page)
         moved: list[tuple[float, str]] = page.evaluate(MOVED)
         if sum(value for value, _ in moved) >= MOST_MOVED:
             found[f"{name}, {width}, moved by itself"] = moved
     return found
 
 
-def _let_it_ask(page: Page) -> None:
+def _let_them_ask(pages: list[Page]) -> None:
     """Parts of a page that ask for news by themselves get the time to do it once: that moves nothing either."""
-    seconds: list[int] = page.locator("[hx-trigger^=every]").evaluate_all(
-        "found => found.map(each => parseInt(each.getAttribute('hx-trigger').slice(6)))"
-    )
+    seconds: list[int] = [
+        each
+        for page in pages
+        for each in page.locator("[hx-trigger^=every]").evaluate_all(
+            "found => found.map(each => parseInt(each.getAttribute('hx-trigger').slice(6)))"
+        )
+    ]
     if soon := [each for each in seconds if each <= SOON]:
-        page.wait_for_timeout(1000 * max(soon) + 300)
+        pages[0].wait_for_timeout(1000 * max(soon) + 300)

@@ -46,7 +46,12 @@ def looked_at(page: Page, number: str) -> Iterator[str]:
         page.reload()
     yield "list"
     page.get_by_role("link", name=number, exact=True).click()
-    page.locator("#bill-card").wait_for()
+    # Its file comes a moment later.
+    for _ in range(60):
+        if page.locator("main iframe").count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
     yield "invoice"
 
 
