@@ -98,7 +98,8 @@ def _look(product: Product, browser: Browser, people: dict[str, Page], row: Row)
         people[row.role] = browser.new_context(base_url=product.addresses.product).new_page()
         if row.role:
             sign_in(people[row.role], product, row.role)
-    page, wrong = people[row.role], {}
+    page = people[row.role]
+    wrong: dict[str, Any] = {}
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         opened(page, row.address)
