@@ -22,9 +22,10 @@ FOCUS = """
   const y = Math.min(Math.max(box.top + Math.min(box.height / 2, 12), 0), innerHeight - 1);
   const top = document.elementFromPoint(x, y);
   return {
-    what: element.outerHTML.slice(0, 100),
+    what: `${element.outerHTML.slice(0, 100)} (${style.outline} on ${getComputedStyle(under).backgroundColor})`,
     isPage: element === document.body,
-    isShown: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+    isShown: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
+      && (parts(style.outlineColor)[3] ?? 1) === 1,
     contrast: Math.max(...both) / Math.min(...both),
     isInSight: box.bottom > 0 && box.top < innerHeight && !!top && (element.contains(top) || top.contains(element)),
   };
