@@ -11,7 +11,7 @@ import pytest
 from tests.support.product import running_product
 from tests.support.verdict import judge, wait_for
 
-RESTARTS = 6
+RESTARTS = 4
 
 
 @pytest.mark.system

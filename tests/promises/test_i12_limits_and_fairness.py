@@ -13,7 +13,7 @@ from tests.support.emulated import REALM
 from tests.support.product import running_product
 from tests.support.verdict import judge, wait_for
 
-BACKLOG = 200
+BACKLOG = 120
 OTHERS = 8
 
 
