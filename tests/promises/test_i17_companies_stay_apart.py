@@ -314,6 +314,7 @@ def test_every_address_is_in_the_table() -> None:
     assert ours == set(WITH_IDS) | WITHOUT_IDS
 
 
+@pytest.mark.timeout(600)
 def test_i17_crawl(
     company: Company,
     admin: User,
