@@ -34,12 +34,12 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def progressz(request: HttpRequest) -> JsonResponse:
-    """200 while background work goes on, else 503 with what stands still and since when. Names no company."""
+    """200 while background work goes on, else 503 with what stands still and since when. Names no company, no host."""
     try:
         found = pulse.standstills()
     except DatabaseError:
         return JsonResponse({"working": False, "database": "does not answer"}, status=503)
-    told = [{"what": each.what, "words": each.words, "since": each.since} for each in found]
+    told = [{"what": each.what, "since": each.since} for each in found]
     return JsonResponse({"working": not found, "standing_still": told}, status=503 if found else 200)
 
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
@@ -18,7 +18,7 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
-from django.db.models import Count, Max, Min, QuerySet, Value
+from django.db.models import Max, Min, QuerySet
 from django.db.models.functions import Now
 
 from inbuild.models import Pulse, Turn
@@ -30,6 +30,7 @@ BEAT, RING, WORKER = "beat", "ring", "worker:"
 BEATS_EVERY = 10.0  # seconds, of a worker
 LATE = timedelta(seconds=40)  # looked at every few seconds, a standstill is known within a minute
 GONE = timedelta(minutes=15)  # a worker that was not heard of for so long was taken away
+NEVER = datetime.min.replace(tzinfo=UTC)
 STOOD_STILL = (
     "inBuild's background work stands still. Nothing is lost: approvals and bills wait, and go on by themselves once "
     "it runs again. Tell whoever runs inBuild for you."
@@ -86,10 +87,10 @@ class Heart:
                 return
 
 
-def standstills() -> list[Standstill]:
-    """What stands still now, the cause first; empty while all goes on."""
+def standstills(company_id: int | None = None) -> list[Standstill]:
+    """What stands still now, the cause first; of the work only one company's, where one is given."""
     now, heard = database_now(), _heard()
-    found = [*_processes(now, heard), *_untaken(now)]
+    found = [*_processes(now, heard), *_untaken(now, company_id)]
     if found and not _redis_answers():
         found.insert(0, Standstill("redis", "Redis does not answer: wake-ups do not reach the workers."))
     return found
@@ -123,45 +124,39 @@ def _last_done(heard: dict[str, Any]) -> datetime:
 
 def _processes(now: datetime, heard: dict[str, Any]) -> Iterator[Standstill]:
     if (at := heard.get(BEAT)) is None or at < now - LATE:
-        yield Standstill("beat", "Beat does not ring: nobody is woken for work that is due.", at)
+        yield Standstill("beat", "The clock that wakes the workers is silent (beat).", at)
     workers = {name: at for name, at in heard.items() if name.startswith(WORKER)}
     alive = [name for name, at in workers.items() if at >= now - LATE]
-    for name, at in sorted(workers.items()):
+    for at in sorted(workers.values()):
         if now - GONE < at < now - LATE or (not alive and at < now - LATE):
-            yield Standstill("worker", f"{name.removeprefix(WORKER)} is not heard of.", at)
+            yield Standstill("worker", "One of the workers is not heard of.", at)
     if not workers:
         yield Standstill("worker", "No worker runs.")
     if RING not in heard:
-        yield Standstill("ring", "No ring of beat has ever reached a worker.")
+        yield Standstill("ring", "No worker has ever heard that clock.")
     elif (last := _last_done(heard)) < now - LATE:
-        yield Standstill("ring", "Rings of beat do not reach a worker.", last)
+        yield Standstill("ring", "The workers do not hear that clock.", last)
 
 
-def _untaken(now: datetime) -> Iterator[Standstill]:
-    """Work that is due, while no worker comes to that company's work at all."""
+def _untaken(now: datetime, company_id: int | None) -> Iterator[Standstill]:
+    """Work that is due, while no worker comes to that company's work at all: since when the oldest of it waits."""
     seen = dict(Turn.objects.values_list("company_id").annotate(Max("seen_at")).order_by())
-    for what, company_id, count, oldest in _late():
-        last = seen.get(company_id)
-        if last is None or last < now - LATE:
-            named = apps.get_model(what)._meta
-            words = named.verbose_name_plural if count > 1 else named.verbose_name
-            yield Standstill("work", f"Work is due and nobody comes to it: {count} {words}.", oldest)
+    missed = [oldest for whose, oldest in _late(company_id) if (seen.get(whose) or NEVER) < now - LATE]
+    if missed:
+        yield Standstill("work", "Work is due and nobody comes to it.", min(missed))
 
 
 def waits_since(company_id: int) -> datetime | None:
     """Since when the oldest of one company's due work waits; null where nothing is late."""
-    return min((oldest for *_, oldest in _late(company_id)), default=None)
+    return min((oldest for _, oldest in _late(company_id)), default=None)
 
 
 def _late(company_id: int | None = None) -> QuerySet[Any, Any]:
-    """What waits for long, by kind and company: how many and since when. One query for all kinds of work."""
+    """Since when each company's oldest work of a kind waits, where that is long. One query for all kinds of work."""
     kinds: list[QuerySet[Any, Any]] = []
     for model in (model for model in apps.get_models() if issubclass(model, WorkRow)):
         rows: QuerySet[Any, Any] = due(model, company_id).filter(next_at__lt=Now() - LATE).order_by()
-        counted = rows.values("company_id").annotate(
-            what=Value(model._meta.label), count=Count("pk"), oldest=Min("next_at")
-        )
-        kinds.append(counted.values_list("what", "company_id", "count", "oldest"))
+        kinds.append(rows.values_list("company_id").annotate(Min("next_at")))
     return kinds[0].union(*kinds[1:], all=True)
 
 

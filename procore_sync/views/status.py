@@ -33,7 +33,7 @@ class Heard:
 def page(request: access.MemberRequest) -> HttpResponse:
     company = request.membership.company
     context = {
-        "standstills": pulse.standstills(),
+        "standstills": pulse.standstills(company.pk),
         "waits_since": pulse.waits_since(company.pk),
         "heard": [*_of_procore(company), *_of_books(company)],
     }

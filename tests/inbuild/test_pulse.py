@@ -88,14 +88,14 @@ def test_a_long_line_of_work_is_no_standstill(company: Company) -> None:
     assert pulse.stands_still_since() is None
 
 
-def test_due_work_that_nobody_comes_to_is_told(company: Company) -> None:
+def test_due_work_that_nobody_comes_to_is_told(company: Company, other_company: Company) -> None:
     bill = Bill.objects.create(company=company, invoice=approved(company, "P-1"), next_at=Now() - LONG_AGO)
     [found] = [each for each in pulse.standstills() if each.what == "work"]
-    assert (found.words, found.since) == (
-        "Work is due and nobody comes to it: 1 bill.",
-        Bill.objects.get(pk=bill.pk).next_at,
-    )
+    assert found.since == Bill.objects.get(pk=bill.pk).next_at
     assert pulse.waits_since(company.pk) == found.since
+    # Another company's page knows nothing of it.
+    assert pulse.waits_since(other_company.pk) is None
+    assert [each for each in pulse.standstills(other_company.pk) if each.what == "work"] == []
     with queue.turn("accounting.post_due", company.pk):
         pass
     assert told() == []
@@ -111,11 +111,13 @@ def test_every_page_says_that_nothing_is_worked(as_user: Any, viewer: User) -> N
     assert pulse.STOOD_STILL.replace("'", "&#x27;") in page
     assert reverse("status") in page
     status = signed_in.get(reverse("status")).content.decode()
-    assert "Beat does not ring" in status
+    assert "The clock that wakes the workers is silent" in status
 
 
-def test_strangers_are_not_told_of_companies(company: Company, admin: User, client: Client) -> None:
+def test_strangers_are_not_told_of_companies_or_hosts(company: Company, admin: User, client: Client) -> None:
+    silent(f"{pulse.WORKER}one@pc")
     Bill.objects.create(company=company, invoice=approved(company, "P-1"), next_at=Now() - LONG_AGO)
     text = client.get("/progressz").content.decode()
     assert company.name not in text
+    assert "one@pc" not in text
     assert client.get(reverse("status")).status_code == 302

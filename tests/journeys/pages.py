@@ -52,14 +52,14 @@ MOST_QUERIES = {
     "invoices:calls": 17,
     "invoices:detail": 35,
     "invoices:edit": 18,
-    "invoices:inbox": 14,
-    "invoices:list": 24,
+    "invoices:inbox": 17,
+    "invoices:list": 25,
     "invoices:new": 15,
     "members:invitation": 13,
     "members:list": 14,
     "members:sessions": 13,
     "mfa_index": 12,
-    "notifications:list": 23,
+    "notifications:list": 25,
     "notifications:settings": 11,
     "procore:completeness": 14,
     "procore:why": 35,
@@ -68,7 +68,7 @@ MOST_QUERIES = {
     "qbd:session": 13,
     "qbd:sessions": 13,
     "qbd:set_up": 13,
-    "status": 22,
+    "status": 19,
 }
 # Every five minutes it is noted that a session is in use (companies/sessions.py), and from where.
 SOMETIMES = 4
