@@ -32,6 +32,7 @@ from procore_sync.models import (
     SentInvoice,
 )
 from qbd.models import Connection, Exchange, Session
+from tests.promises.addresses import NOT_OURS, WITH_IDS, WITHOUT_IDS
 from tests.support import work
 
 pytestmark = pytest.mark.django_db
@@ -39,126 +40,6 @@ pytestmark = pytest.mark.django_db
 METHODS = ("get", "post", "put", "patch", "delete")
 CANARY = "CANARY-OF-ANOTHER-COMPANY"
 
-# Every address of ours that takes an id, and what stands for the id. A new address without a row here fails.
-WITH_IDS = {
-    "invoices:detail": ("public_id", "invoice"),
-    "invoices:approve": ("public_id", "invoice"),
-    "invoices:edit": ("public_id", "invoice"),
-    "invoices:submit": ("public_id", "invoice"),
-    "invoices:reject": ("public_id", "invoice"),
-    "invoices:cancel": ("public_id", "invoice"),
-    "invoices:inbox_file": ("public_id", "inbox_file"),
-    "invoices:inbox_remove": ("public_id", "inbox_file"),
-    "invoices:attachment": ("public_id", "attachment"),
-    "invoices:comment": ("public_id", "invoice"),
-    "invoices:calls": ("public_id", "invoice"),
-    "accounting:pause": ("pk", "integration"),
-    "accounting:check": ("pk", "integration"),
-    "accounting:refresh": ("pk", "integration"),
-    "accounting:bill": ("public_id", "invoice"),
-    "accounting:act": ("public_id", "invoice"),
-    "accounting:duplicate": ("public_id", "invoice"),
-    "accounting:link": ("public_id", "invoice"),
-    "accounting:mark": ("public_id", "invoice"),
-    "accounting:unlink": ("public_id", "invoice"),
-    "accounting:in_books": ("public_id", "invoice"),
-    "accounting:resync": ("public_id", "invoice"),
-    "accounting:retry_file": ("pk", "bill_file"),
-    "accounting:waiting": ("pk", "integration"),
-    "qbo:disconnect": ("pk", "integration"),
-    "qbd:set_up": ("pk", "company_file"),
-    "qbd:progress": ("pk", "company_file"),
-    "qbd:qwc": ("pk", "company_file"),
-    "qbd:password": ("pk", "company_file"),
-    "qbd:disconnect": ("pk", "company_file"),
-    "qbd:reconnect": ("pk", "company_file"),
-    "qbd:sessions": ("pk", "company_file"),
-    "qbd:session": ("pk", "pc_session"),
-    "qbd:exchange": ("pk", "exchange"),
-    "procore_sync:check_invoice": ("pk", "procore_invoice"),
-    "procore_sync:sent": ("public_id", "invoice"),
-    "procore_sync:send": ("public_id", "invoice"),
-    "procore_sync:send_again": ("public_id", "invoice"),
-    "procore_sync:retry_file": ("pk", "procore_file"),
-    "procore_sync:tell_again": ("pk", "payment"),
-    "procore_sync:keep": ("public_id", "invoice"),
-    "procore_sync:update_bill": ("public_id", "invoice"),
-    "procore_sync:delete_bill": ("public_id", "invoice"),
-    "accounting:change": ("public_id", "invoice"),
-    "members:role": ("pk", "member"),
-    "members:remove": ("pk", "member"),
-    "members:send_again": ("pk", "invited"),
-    "members:withdraw": ("pk", "invited"),
-    "members:end_session": ("pk", "session"),
-    "bulk:run": ("public_id", "bulk_run"),
-}
-WITHOUT_IDS = {
-    "home",
-    "how-it-works",
-    "invoices:list",
-    "invoices:new",  # its ?from= is tried below
-    "invoices:inbox",
-    "approvals",
-    "bulk:ask",
-    "bulk:begin",
-    "bulk:export",  # names a kind of file, not a row
-    "procore_sync:settings",
-    "procore_sync:connect",
-    "procore_sync:authorize",
-    "procore_sync:callback",
-    "procore_sync:check",
-    "procore_sync:progress",
-    "procore_sync:rotate_secret",
-    "procore_sync:disconnect",
-    "procore_sync:switch",
-    "procore_sync:sending",
-    "procore_sync:payments",
-    "procore_sync:approved_as_noted",
-    "procore_sync:review",
-    "procore_sync:review_selection",
-    "procore_sync:review_import",
-    "procore_sync:review_dismiss",
-    "procore_sync:review_imports",
-    "procore_sync:review_preview",
-    "procore_sync:review_count",
-    "procore:why",
-    "procore:compare",
-    "procore:completeness",
-    "procore:check_month",
-    "procore:completeness_csv",
-    "attention:page",
-    "activity",
-    "activity-csv",
-    "attention:go_on",
-    "accounting:integrations",
-    "accounting:setup",
-    "accounting:setup_step",  # names a step, not a row
-    "accounting:mapping",
-    "accounting:projects",
-    "accounting:map",
-    "accounting:mapping_download",
-    "accounting:mapping_upload",
-    "accounting:mapping_apply",
-    "accounting:offered",
-    "qbo:connect",
-    "qbo:callback",
-    "qbd:add",
-    "qbwc",  # its key is a secret; see tests/quickbooks/qbd
-    "companies:choose",
-    "notifications:list",
-    "notifications:settings",
-    "members:list",
-    "members:leave",
-    "members:invitation",  # its token is a secret; see tests/companies/test_invitations.py
-    "members:sessions",
-    "members:end_others",
-    "healthz",
-    "readyz",
-    "progressz",
-    "status",
-    "procore-hook",
-    "intuit-hook",
-}
 NUMBERED = (
     "integration",
     "procore_invoice",
@@ -172,7 +53,6 @@ NUMBERED = (
     "invited",
     "session",
 )
-NOT_OURS = ("admin:", "account_", "mfa_")
 
 
 @pytest.fixture
