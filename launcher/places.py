@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import functools
 import hashlib
 import os
+import secrets
 import shutil
 import socket
 import stat
@@ -13,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MINE = "inbuild-"
+OUR_PORTS = range(20000, 32000)
+_claimed: set[int] = set()
 
 
 class PlaceRefused(Exception):
@@ -82,9 +87,32 @@ def make_own_folder(folder: Path) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port that nobody listens on, and that is kept for this process as long as it lives.
+
+    It lies below the ports of outgoing connections (Linux: from 32768, others higher): one of those cannot take it
+    while a server is being started, or started again. Another process of ours cannot because it is claimed in a file
+    that all of them look at; the system drops the claims of a process that ends.
+    """
+    while True:
+        port = secrets.choice(OUR_PORTS)
+        if port not in _claimed and _claim(port) and port_is_free(port):
+            return port
+
+
+def _claim(port: int) -> bool:
+    try:
+        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _claimed.add(port)
+    return True
+
+
+@functools.cache
+def _claims() -> int:
+    """The file of claims, one byte for each port. It stays open: closing it anywhere in this process drops them."""
+    file = temporary_base() / f"{MINE}ports-{os.geteuid()}"
+    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def port_is_free(port: int) -> bool:

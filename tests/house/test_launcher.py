@@ -229,6 +229,16 @@ def test_children_end_in_reverse_order(tmp_path: Path) -> None:
 # --- places and state ----------------------------------------------------------------------------------------------
 
 
+def test_no_two_processes_are_given_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may take its time to start, and nothing listens meanwhile."""
+    monkeypatch.setattr(places, "OUR_PORTS", range(31900, 31920))
+    ours = {places.free_port() for _ in range(8)}
+    ask = "from launcher import places; places.OUR_PORTS = range(31900, 31920); print(*(places.free_port() for _ in range(12)))"
+    theirs = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len(ours) == 8
+    assert ours.isdisjoint(int(port) for port in theirs.stdout.split())
+
+
 def test_a_state_folder_somebody_else_put_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "state").symlink_to(tmp_path / "elsewhere")
