@@ -233,7 +233,10 @@ def test_no_two_processes_are_given_one_port(monkeypatch: pytest.MonkeyPatch) ->
     """A server may take its time to start, and nothing listens meanwhile."""
     monkeypatch.setattr(places, "OUR_PORTS", range(31900, 31920))
     ours = {places.free_port() for _ in range(8)}
-    ask = "from launcher import places; places.OUR_PORTS = range(31900, 31920); print(*(places.free_port() for _ in range(12)))"
+    ask = (
+        "from launcher import places; places.OUR_PORTS = range(31900, 31920); "
+        "print(*(places.free_port() for _ in range(12)))"
+    )
     theirs = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)
     assert len(ours) == 8
     assert ours.isdisjoint(int(port) for port in theirs.stdout.split())
