@@ -17,7 +17,7 @@ def company(request: HttpRequest) -> dict[str, Any]:
     membership = membership_of(request)
     if membership is None:
         return {}
-    memberships = Membership.objects.filter(user=membership.user).select_related("company")
+    memberships = Membership.objects.filter(user_id=membership.user_id).select_related("company")
     return {
         "membership": membership,
         "company": membership.company,

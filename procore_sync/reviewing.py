@@ -92,8 +92,12 @@ def everything(integration: ProcoreIntegration) -> Rows:
 
     Each with `why`, one of WHYS, and the currency its amount is in.
     """
+    return with_why(_kept_out(integration), integration)
+
+
+def _kept_out(integration: ProcoreIntegration) -> QuerySet[ProcoreInvoice]:
     rows = ProcoreInvoice.objects.filter(company_id=integration.company_id, integration=integration, invoice=None)
-    return with_why(rows.filter(for_a_person(integration)), integration)
+    return rows.filter(for_a_person(integration))
 
 
 def for_a_person(integration: ProcoreIntegration) -> Q:
@@ -254,7 +258,7 @@ def banners(integration: ProcoreIntegration | None) -> list[tuple[str, str]]:
     """What Review would offer already chosen: reason and sentence. Those just being decided again are not counted."""
     if integration is None:
         return []
-    rows = everything(integration).filter(dismissed=False, next_at=None, gate__in=gates.PRESELECTED)
+    rows = _kept_out(integration).filter(dismissed=False, next_at=None, gate__in=gates.PRESELECTED)
     counts = dict(rows.order_by().values_list("gate").annotate(Count("pk")))
     sentences = {
         "not_arrived": "approved while the switch was on had not arrived when it was turned off.",

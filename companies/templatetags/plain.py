@@ -1,4 +1,4 @@
-"""How amounts, times and words are written on every page."""
+"""How amounts, times, states and icons are written on every page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -35,6 +36,19 @@ def lasting(value: timedelta) -> str:
     seconds = max(0, int(value.total_seconds()))
     parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the sprite, for the eye only, named as in vendor.json. No template of its own: pages have dozens."""
+    sprite = static("vendor/icons.svg")
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
+
+
+@register.simple_tag
+def status(word: object, colour: str) -> SafeString:
+    """One word, one dot, one of five colours: ok, warn, bad, info or muted."""
+    return format_html('<span class="state tone-{}">{}</span>', colour, word)
 
 
 @register.simple_tag

@@ -107,7 +107,10 @@ class ProcoreIntegration(WorkRow):
     @classmethod
     def active(cls, company: Company | int) -> ProcoreIntegration | None:
         company_id = company if isinstance(company, int) else company.pk
-        return cls.objects.filter(company_id=company_id).exclude(state=cls.State.DISCONNECTED).first()
+        found = cls.objects.filter(company_id=company_id).exclude(state=cls.State.DISCONNECTED).first()
+        if found is not None and not isinstance(company, int):
+            found.company = company
+        return found
 
     def accepts(self, given: bytes) -> bool:
         """Is this the Authorization value we gave Procore? Constant time; the previous one counts until its end."""

@@ -20,6 +20,7 @@ from accounting.bells import POST_DUE
 from accounting.models import Bill, BillChange, MissingMapping
 from accounting.problems import CATALOGUE, DUPLICATE, PROJECTS, SETTINGS, Problem, Words
 from companies.models import User
+from inbuild.counting import CountInCompany
 from inbuild.queue import ring
 from invoices.models import Invoice
 
@@ -85,10 +86,14 @@ class Group:
         return label if self.bills == 1 else f"{verb} all {self.bills:,} {rest}"
 
 
-def count(company_id: int) -> int:
-    """How many invoices need a person; one query, by the indexes of what is stopped, waits or differs."""
+def _needing_a_person(company_id: int) -> QuerySet[Any, Any]:
     every = [_waiting(company_id), _changed(company_id, "books"), _changed(company_id, "source"), _refused(company_id)]
-    return _stopped(company_id).values("pk").union(*(rows.values("pk") for rows in every)).count()
+    found: QuerySet[Any, Any] = _stopped(company_id).values("pk")
+    return found.union(*(rows.values("pk") for rows in every))
+
+
+count = CountInCompany(_needing_a_person)
+"""How many invoices need a person; one query, by the indexes of what is stopped, waits or differs."""
 
 
 def refused(company_id: int) -> list[int]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, IntegerField, QuerySet, Subquery, Sum
+from django.db.models import Count, QuerySet, Sum
 
 from accounting import filtering, tabs
 from accounting.filtering import COUNT_CAP, Filter
 from companies.models import Company
+from inbuild.counting import counted
 from invoices.models import Invoice
 
 PAGE = 50
@@ -31,23 +32,13 @@ class Page:
     refused: list[int]
 
 
-class CappedCount(Subquery):
-    """How many rows, but none looked at beyond the cap."""
-
-    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
-    output_field = IntegerField()
-
-    def __init__(self, rows: QuerySet[Invoice], cap: int) -> None:
-        super().__init__(rows.order_by().values("pk")[: cap + 1])
-
-
 def page(company: Company, wanted: Filter, *, after: str = "", adds_up: bool = False) -> Page:
     """One page of the filter's invoices. `adds_up` asks for the total of however many there are."""
     known = tabs.Tabs(company.pk)
     every = filtering.in_all_tabs(company, wanted)
     counts = dict.fromkeys([*tabs.LABELS, *tabs.NOT_APPROVED], 0)
     if not wanted.unreadable:
-        counts = count(company, every, known, wanted.tab)
+        counts = count(every, known, wanted.tab)
     found = counts[wanted.tab]
     few = found <= COUNT_CAP
     rows = known.within(every, wanted.tab)
@@ -55,7 +46,7 @@ def page(company: Company, wanted: Filter, *, after: str = "", adds_up: bool = F
     shown = filtering.ordered(rows, wanted, few=few)
     if cursor is not None:
         shown = filtering.past(shown, wanted, *cursor)
-    invoices = list(shown.select_related("vendor", "project", "bill__integration")[: PAGE + 1])
+    invoices = list(shown.select_related("vendor", "project", "bill__integration").defer("bill__payload")[: PAGE + 1])
     return Page(
         invoices=invoices[:PAGE],
         next_cursor=filtering.cursor_of(invoices[PAGE - 1]) if len(invoices) > PAGE else "",
@@ -68,18 +59,20 @@ def page(company: Company, wanted: Filter, *, after: str = "", adds_up: bool = F
     )
 
 
-def count(company: Company, every: QuerySet[Invoice], known: tabs.Tabs, chosen: str) -> dict[str, int]:
+def count(every: QuerySet[Invoice], known: tabs.Tabs, chosen: str) -> dict[str, int]:
     """How many are in each tab, and how many are not approved yet and in none. One query.
 
     Up to COUNT_CAP and one in the chosen tab, whose total is added up too; up to TAB_CAP and one beside it.
     """
-    asked: dict[str, Any] = {
-        tab: CappedCount(known.within(every, tab), COUNT_CAP if tab == chosen else TAB_CAP) for tab in tabs.LABELS
-    }
+    asked = {tab: _first(known.within(every, tab), COUNT_CAP if tab == chosen else TAB_CAP) for tab in tabs.LABELS}
     for name, state in tabs.NOT_APPROVED.items():
-        asked[name] = CappedCount(every.filter(state=state), TAB_CAP)
-    found = Company.objects.filter(pk=company.pk).values_list(*asked.values()).get()
-    return dict(zip(asked, found, strict=True))
+        asked[name] = _first(every.filter(state=state), TAB_CAP)
+    return dict(zip(asked, counted(asked.values()), strict=True))
+
+
+def _first(rows: QuerySet[Invoice], cap: int) -> QuerySet[Any, Any]:
+    """None is looked at beyond the cap and one more."""
+    return rows.order_by().values("pk")[: cap + 1]
 
 
 def totals(rows: QuerySet[Invoice]) -> list[tuple[str, Decimal]]:

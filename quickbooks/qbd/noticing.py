@@ -13,8 +13,8 @@ from qbd.models import Connection
 
 
 def found(company: Company) -> list[Found]:
-    active = Integration.active(company)
-    rows = list(Connection.objects.filter(integration__in=active).select_related("integration").order_by("id"))
+    active = Connection.objects.filter(company=company).exclude(integration__state=Integration.State.DISCONNECTED)
+    rows = list(active.select_related("integration").order_by("id"))
     if not rows:
         return []
     now = database_now()
