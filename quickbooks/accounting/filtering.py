@@ -171,12 +171,12 @@ def matching(company: Company, wanted: Filter) -> QuerySet[Invoice]:
 
 
 def in_all_tabs(company: Company, wanted: Filter) -> QuerySet[Invoice]:
-    """Whatever their tab. Words are looked up here: two queries where the filter has any."""
+    """Whatever their tab. Words are looked up here: three queries where the filter has any."""
     rows = Invoice.objects.filter(company=company)
     if wanted.unreadable:
         return rows.none()
     if wanted.q:
-        rows = rows.filter(searching.matches(company, wanted.q))
+        rows = rows.filter(searching.found_by(company, wanted.q))
     if wanted.source:
         rows = rows.filter(source=wanted.source)
     if wanted.project is not None:

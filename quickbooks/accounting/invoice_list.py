@@ -46,7 +46,10 @@ def page(company: Company, wanted: Filter, *, after: str = "", adds_up: bool = F
     shown = filtering.ordered(rows, wanted, few=few)
     if cursor is not None:
         shown = filtering.past(shown, wanted, *cursor)
-    invoices = list(shown.select_related("vendor", "project", "bill__integration").defer("bill__payload")[: PAGE + 1])
+    # Which they are is found first: all that is shown of a row is then read of these alone.
+    chosen = Invoice.objects.filter(pk__in=shown.values("pk")[: PAGE + 1])
+    whole = filtering.ordered(chosen, wanted).select_related("vendor", "project", "bill__integration")
+    invoices = list(whole.defer("bill__payload"))
     return Page(
         invoices=invoices[:PAGE],
         next_cursor=filtering.cursor_of(invoices[PAGE - 1]) if len(invoices) > PAGE else "",

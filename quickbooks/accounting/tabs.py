@@ -8,8 +8,10 @@ there never gets one and is among the skipped.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, F, Func, Q, QuerySet
 
 from accounting import attention
 from accounting.models import Bill
@@ -40,14 +42,14 @@ class Tabs:
         if tab == ALL:
             return rows
         if tab == ATTENTION:
-            return rows.filter(pk__in=attention.everything(self.company_id, self.refused))
+            return rows.filter(_is_any(attention.everything(self.company_id, self.refused)))
         if self.refused:
             # Not where a change that somebody asked for was not possible, whatever the bill's state.
             rows = rows.exclude(bill__in=self.refused)
         if tab == READY:
-            return rows.filter(_waits(State.READY))
+            return rows.filter(_is_any(self._waiting(State.READY)))
         if tab == SYNCING:
-            return rows.filter(_waits(State.SENDING, State.CHECKING))
+            return rows.filter(_is_any(self._waiting(State.SENDING, State.CHECKING)))
         if tab == SYNCED:
             rows = rows.filter(bill__state=State.SYNCED, bill__books_state=Bill.BooksState.AS_POSTED)
             return rows.exclude(source_state__in=attention.DIFFERENT)
@@ -55,9 +57,14 @@ class Tabs:
         without = Invoice.objects.filter(company_id=self.company_id, state=Invoice.State.CANCELLED, bill=None)
         return rows.filter(pk__in=skipped.union(without.values("pk"), all=True))
 
+    def _waiting(self, *states: str) -> QuerySet[Any, Any]:
+        """The invoices whose bills are in one of these states, and not for a connection that a person has to mend."""
+        for_a_person = Q(state__in=(State.READY, State.CHECKING), problem__in=sorted(attention.CONNECTION))
+        bills = Bill.objects.filter(~for_a_person, company_id=self.company_id, state__in=states)
+        return bills.values("invoice")
 
-def _waits(*states: str) -> Q:
-    """In one of these states, and not for a connection that a person has to mend."""
-    mendable = (State.READY, State.CHECKING)
-    problems = sorted(attention.CONNECTION)
-    return Q(bill__state__in=states) & ~Q(bill__state__in=mendable, bill__problem__in=problems)
+
+def _is_any(ids: QuerySet[Any, Any]) -> Func:
+    """The same as `pk__in`, but PostgreSQL finds these few first and not all that the rest of a question finds."""
+    few = ArraySubquery(ids)
+    return Func(F("pk"), few, arg_joiner=" = ANY(", template="%(expressions)s)", output_field=BooleanField())
