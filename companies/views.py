@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import ValidationError
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import get_object_or_404, redirect, render
@@ -55,6 +56,18 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.headers.get("HX-Request"):
         response["HX-Refresh"] = "true"
     return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Rendered without the request: what cannot be read may be its form or the name of its host."""
+    words = "What your browser sent could not be read, so nothing was changed. Go back, reload the page and try again."
+    if isinstance(exception, TooManyFilesSent):
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+        words = f"At most {most} files can be sent at once, so none was taken in. Go back and choose fewer."
+    elif isinstance(exception, TooManyFieldsSent | RequestDataTooBig):
+        words = "The form was too large, so nothing was changed. Go back and do it in smaller parts."
+    context = {"title": "This could not be read", "words": words, "status": 400}
+    return HttpResponse(render_to_string("companies/refusal.html", context), status=400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

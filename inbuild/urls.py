@@ -42,6 +42,7 @@ urlpatterns = [
 if settings.INBUILD_ENV == "demo":
     urlpatterns.append(path("demo/mail/", demo_mail.mails, name="demo-mail"))
 
+handler400 = "companies.views.bad_request"
 handler404 = "companies.views.not_found"
 handler403 = "companies.views.forbidden"
 handler429 = "companies.views.too_many"  # asked for by allauth

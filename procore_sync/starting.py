@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from accounting.models import Integration, Mapping
 from companies.models import Company, Membership, Role
+from inbuild.counting import counted
 from invoices.models import Vendor
 from procore_sync.models import MirroringPeriod, ProcoreIntegration
 
@@ -48,14 +50,16 @@ def still_to_do(membership: Membership, procore: ProcoreIntegration | None) -> S
 
 def _steps(company: Company, procore: ProcoreIntegration | None) -> tuple[Step, ...]:
     books = Integration.active(company)
-    facts = Company.objects.filter(pk=company.pk).values_list(
-        Exists(books),
-        Exists(books.exclude(Integration.CONFIGURED)),
-        Exists(Mapping.objects.filter(company=OuterRef("pk"))),
-        Exists(Vendor.objects.filter(company=OuterRef("pk"))),
-        Exists(MirroringPeriod.objects.filter(company=OuterRef("pk"))),
+    facts: list[QuerySet[Any]] = [
+        books,
+        books.exclude(Integration.CONFIGURED),
+        Mapping.objects.filter(company=company),
+        Vendor.objects.filter(company=company),
+        MirroringPeriod.objects.filter(company=company),
+    ]
+    has_books, has_unfinished, has_mapping, has_vendor, was_on = (
+        number > 0 for number in counted(rows.values("pk")[:1] for rows in facts)
     )
-    has_books, has_unfinished, has_mapping, has_vendor, was_on = facts.get()
     is_set_up = has_books and not has_unfinished
     # Vendors come with the first invoices: before that there is nothing to map.
     is_mapped = is_set_up and (has_mapping or not has_vendor)

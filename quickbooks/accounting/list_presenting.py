@@ -24,6 +24,7 @@ def shown(membership: Membership, wanted: Filter, page: Page) -> dict[str, Any]:
     company = membership.company
     books = list(Integration.objects.filter(company=company).order_by("id"))
     vendors = Vendor.objects.filter(company=company).order_by("name").values_list("name", flat=True)
+    names = {one.pk: one.account_name for one in books}
     query = wanted.query
     return {
         "wanted": wanted,
@@ -32,7 +33,7 @@ def shown(membership: Membership, wanted: Filter, page: Page) -> dict[str, Any]:
         "count_words": _many(page.count, is_capped=page.is_capped),
         "noun": "invoice" if page.count == 1 else "invoices",
         "rows": [
-            _row(invoice, query, is_refused=hasattr(invoice, "bill") and invoice.bill.pk in page.refused)
+            _row(invoice, query, names, is_refused=hasattr(invoice, "bill") and invoice.bill.pk in page.refused)
             for invoice in page.invoices
         ],
         "tabs": [_tab(wanted, page, name, label) for name, label in tabs.LABELS.items()],
@@ -85,12 +86,12 @@ def _head(wanted: Filter, name: str, label: str) -> dict[str, Any]:
     return {"name": name, "label": label, "order": order, "query": query, "can_sort": name in SORTS}
 
 
-def _row(invoice: Invoice, query: str, *, is_refused: bool) -> dict[str, Any]:
+def _row(invoice: Invoice, query: str, books: dict[int, str], *, is_refused: bool) -> dict[str, Any]:
     bill: Bill | None = getattr(invoice, "bill", None)
     address = reverse("invoices:detail", kwargs={"public_id": invoice.public_id})
     return {
         "invoice": invoice,
-        "bill": bill,
+        "books": books.get(bill.integration_id or 0, "") if bill else "",
         "status": status(invoice, is_refused=is_refused),
         "paid": presenting.paid_words(bill) if bill else None,
         "url": f"{address}?{query}" if query else address,

@@ -29,6 +29,21 @@ def test_an_unknown_address_is_a_404_page(address: str, viewer: User, as_user: A
 
 
 @pytest.mark.django_db
+def test_a_form_that_is_too_large_is_refused_in_words(admin: User, as_user: Any) -> None:
+    for form in ({str(number): "" for number in range(1_001)}, {"a": "x" * 1_000_001}):
+        answer = as_user(admin).post("/invoices/inbox/", form)
+        assert answer.status_code == 400
+        assert "The form was too large, so nothing was changed." in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_host_that_is_not_ours_is_refused_in_words(viewer: User, as_user: Any) -> None:
+    answer = as_user(viewer).get("/invoices/inbox/", HTTP_HOST="evil.example")
+    assert answer.status_code == 400
+    assert "could not be read" in answer.content.decode()
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "javascript:alert(1)"])
 def test_signing_in_never_leads_away(target: str, viewer: User, client: Any) -> None:
     fields = {"login": viewer.email, "password": "a-long-enough-password", "next": target}

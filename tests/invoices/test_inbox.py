@@ -94,6 +94,13 @@ def test_more_than_are_taken_at_once_are_named_too(company: Company, accountant:
     assert f"{inbox.AT_ONCE + 1}.pdf was not taken. At most" in said(answer)
 
 
+def test_more_files_than_are_read_at_all_are_refused_in_words(accountant: User, as_user: Any) -> None:
+    answer = as_user(accountant).post(INBOX, {"files": [upload(f"{number}.pdf", b"%PDF-") for number in range(101)]})
+    assert answer.status_code == 400
+    assert "At most 100 files can be sent at once, so none was taken in." in answer.content.decode()
+    assert not InboxFile.objects.exists()
+
+
 def test_a_full_inbox_says_so(
     company: Company, accountant: User, as_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,7 +111,7 @@ ORDER BY i.id LIMIT 1 ON CONFLICT DO NOTHING RETURNING id
 
 
 def bulk_run(product: Product) -> Any:
-    """One that is under way, with an invoice that could not be done."""
+    """One that is over, with invoices that could not be done."""
     [(public_id,)] = product.rows(BULK_RUN)
     product.rows(BULK_ITEMS, public_id)
     return public_id
@@ -126,7 +126,7 @@ BULK_ITEMS = """
 INSERT INTO accounting_bulkitem (company_id, run_id, invoice_id, outcome, reason, attempt, failures)
 SELECT r.company_id, r.id, i.id, 'refused', 'It is in QuickBooks already.', 0, 0
 FROM accounting_bulkrun r JOIN invoices_invoice i ON i.company_id = r.company_id WHERE r.public_id = %s
-ORDER BY i.id LIMIT 1 RETURNING id
+ORDER BY i.id LIMIT 2 RETURNING id
 """
 
 
