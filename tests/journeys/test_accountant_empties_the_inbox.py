@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -114,7 +115,8 @@ def until_read(page: Page) -> None:
 
 def until_synced(page: Page) -> None:
     for _ in range(60):
-        if page.locator("#bill-card").filter(has_text="Synced").count():
+        # A pattern, as the case of plain words does not count: "mark it as synced" is offered before it is.
+        if page.locator("#bill-card").filter(has_text=re.compile("Synced")).count():
             return
         page.wait_for_timeout(500)
         page.reload()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -124,7 +125,7 @@ def _there(product: Product, number: str) -> Any:
 def _until(page: Page, card: str, words: str, *, reload: bool = False) -> None:
     """The card says so by itself, or, without JavaScript, when the page is loaded again."""
     for _ in range(40 if reload else 0):
-        if page.locator(card).filter(has_text=words).count():
+        if page.locator(card).filter(has_text=re.compile(re.escape(words))).count():
             return
         page.wait_for_timeout(500)
         page.reload()

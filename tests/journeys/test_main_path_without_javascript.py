@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -36,6 +37,6 @@ def test_the_switch_and_a_mapping(product: Product, visit: Callable[..., Page], 
         time.sleep(0.3)
     page.goto(f"/invoices/?q={number}")
     page.get_by_role("link", name=number).click()
-    while not page.locator("#bill-card", has_text="Synced").count():
+    while not page.locator("#bill-card", has_text=re.compile("Synced")).count():
         assert time.monotonic() < until
         page.reload()
