@@ -14,7 +14,7 @@ import requests
 
 from tests.support.product import Product, running_product
 
-SENDERS, ROUNDS = 16, 4
+SENDERS, ROUNDS, LEAST = 16, 4, 200
 FAULTPOINTS = {"webhook.before_insert", "webhook.after_commit"}
 
 
@@ -56,7 +56,7 @@ def test_i1(tmp_path: Path, figures: Callable[[str], None]) -> None:
         threads = [threading.Thread(target=send, args=(number,)) for number in range(SENDERS)]
         for thread in threads:
             thread.start()
-        crashes = _crash(product, web_env, points)
+        crashes = _crash(product, web_env, is_enough=lambda: len(acknowledged) > LEAST and _hit(points) == FAULTPOINTS)
         stop.set()
         for thread in threads:
             thread.join()
@@ -71,7 +71,7 @@ def test_i1(tmp_path: Path, figures: Callable[[str], None]) -> None:
         f"acknowledged {len(acknowledged)} · missing {len(missing)} · p99 {p99 * 1000:.0f} ms · "
         f"web kills and PostgreSQL crashes {crashes} · fault points hit {sorted(hit)}"
     )
-    assert len(acknowledged) > 200
+    assert len(acknowledged) > LEAST
     assert not missing
     assert {status for status, _ in answers} <= {200, 503}
     assert hit == FAULTPOINTS
@@ -81,15 +81,15 @@ def _hit(points: Path) -> set[str]:
     return set(points.read_text().split()) if points.exists() else set()
 
 
-def _crash(product: Product, web_env: dict[str, str], points: Path) -> int:
+def _crash(product: Product, web_env: dict[str, str], *, is_enough: Callable[[], bool]) -> int:
     """Each round: PostgreSQL stopped at once, and the web server killed (it also kills itself at its fault points).
 
-    Goes on, for a minute and a half at most, until each fault point was hit: a slow machine sends less.
+    Goes on, for a minute and a half at most, until it is enough: a slow machine sends less.
     """
     crashes = 0
     started = time.monotonic()
     for number in itertools.count():
-        if number >= ROUNDS * 4 and (_hit(points) == FAULTPOINTS or time.monotonic() > started + 90):
+        if number >= ROUNDS * 4 and (is_enough() or time.monotonic() > started + 90):
             break
         time.sleep(0.7)
         if not product.processes["web"].alive:
