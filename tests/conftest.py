@@ -8,12 +8,14 @@ from typing import Any
 
 import hypothesis
 import pytest
+from django.db import connection
 from django.test import Client
 
 from accounting.models import Integration
 from companies.models import Company, Membership, Role, User
 from procore_sync.models import ProcoreIntegration
-from tests.support import connected, work
+from tests.servers import own_database
+from tests.support import connected, migrated, work
 from tests.support.desktop import DesktopEmulator
 from tests.support.emulated import IntuitEmulator, ProcoreEmulator
 from tests.support.emulator_process import running_emulator
@@ -23,6 +25,14 @@ PASSWORD = "a-long-enough-password"
 # A busy machine is no finding: Hypothesis judges what it finds, not how long it took.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """pytest-django copies the tables from the database beside its own, instead of making each anew."""
+    if server := own_database():
+        migrated.fill(server)
+        connection.settings_dict["TEST"]["TEMPLATE"] = connection.settings_dict["NAME"]
 
 
 @pytest.fixture

@@ -40,6 +40,11 @@ def pytest_unconfigure() -> None:
     _stop()
 
 
+def own_database() -> PostgresServer | None:
+    """None where somebody gave us one."""
+    return next((server for server in _running if isinstance(server, PostgresServer)), None)
+
+
 def _prepare(without_servers: bool) -> None:
     database_url = _given("DATABASE_URL") or (_NO_DATABASE if without_servers else _started(PostgresServer()).url)
     redis_url = _given("REDIS_URL") or (_NO_BROKER if without_servers else _started(ValkeyServer()).url)

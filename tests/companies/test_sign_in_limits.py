@@ -7,19 +7,11 @@ from typing import Any
 
 import pytest
 import requests
-from django.core.cache import cache
 
 from companies.models import Company, User
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew() -> Any:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 class Browser:

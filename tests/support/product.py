@@ -22,6 +22,7 @@ from launcher.places import ROOT, free_port
 from launcher.processes import Child
 from launcher.servers import PostgresServer, ValkeyServer
 from launcher.walk import Addresses, SignIn
+from tests.support import migrated
 from tests.support.desktop import DesktopEmulator
 from tests.support.emulated import IntuitEmulator, ProcoreEmulator
 
@@ -238,6 +239,8 @@ def _start(product: Product, *, workers: int, beat: bool, web_port: int) -> None
         product.spawn(
             name, "-m", f"emulators.{name}", "--port", str(port), "--ledger", ledger, "--seed", "demo", *options
         )
+    if product.source == ROOT:
+        migrated.fill(product.database)
     product.manage("migrate", "--no-input", "--verbosity", "0")
     signs = json.loads(product.manage("seed_demo"))["sign_ins"]
     roles = ("admin", "accountant", "viewer", "outsider")
