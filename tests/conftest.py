@@ -13,6 +13,7 @@ from django.test import Client
 
 from accounting.models import Integration
 from companies.models import Company, Membership, Role, User
+from inbuild import pacing
 from procore_sync.models import ProcoreIntegration
 from tests.servers import own_database
 from tests.support import connected, migrated, work
@@ -120,8 +121,10 @@ def procore(procore_process: str, settings: Any) -> ProcoreEmulator:
 
 
 @pytest.fixture
-def intuit(intuit_process: str, settings: Any) -> IntuitEmulator:
-    """Intuit's emulator, as seeded, with no faults; the product is pointed at it."""
+def intuit(intuit_process: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> IntuitEmulator:
+    """Intuit's emulator, as seeded, with no faults nor limits; the product is pointed at it, and in a hurry."""
+    # Else most of a test's time goes by with waiting for the next of 500 calls a minute.
+    monkeypatch.setattr(pacing.PacedWindow, "SHARE", 100)
     settings.QBO_DISCOVERY_URL = f"{intuit_process}/.well-known/openid_configuration"
     settings.QBO_API_URL = f"{intuit_process}/v3"
     settings.QBO_UI_URL = intuit_process
