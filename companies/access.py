@@ -36,11 +36,20 @@ def membership_of(request: HttpRequest) -> Membership | None:
     if not request.user.is_authenticated:
         return None
     if not hasattr(request, "_membership"):
-        mine = Membership.objects.filter(user=request.user).select_related("company").order_by("id")
-        chosen = request.session.get(SESSION_KEY)
-        found = (mine.filter(company__public_id=chosen).first() if chosen else None) or mine.first()
-        request._membership = found  # type: ignore[attr-defined]
+        mine = sorted(memberships_of(request), key=lambda membership: membership.pk)
+        chosen = [each for each in mine if str(each.company.public_id) == request.session.get(SESSION_KEY)]
+        request._membership = next(iter(chosen + mine), None)  # type: ignore[attr-defined]
     return request._membership  # type: ignore[attr-defined,no-any-return]
+
+
+def memberships_of(request: HttpRequest) -> list[Membership]:
+    """All companies that the user may switch to, by name; read once for a request."""
+    if not request.user.is_authenticated:
+        return []
+    if not hasattr(request, "_memberships"):
+        mine = Membership.objects.filter(user=request.user).select_related("company")
+        request._memberships = list(mine.order_by("company__name", "pk"))  # type: ignore[attr-defined]
+    return request._memberships  # type: ignore[attr-defined,no-any-return]
 
 
 def _view_for(roles_that_write: frozenset[str], refusal: str) -> Callable[[Callable[..., HttpResponseBase]], Any]:

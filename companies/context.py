@@ -7,8 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from companies import noticing
-from companies.access import membership_of
-from companies.models import Membership
+from companies.access import membership_of, memberships_of
 
 
 def company(request: HttpRequest) -> dict[str, Any]:
@@ -17,11 +16,10 @@ def company(request: HttpRequest) -> dict[str, Any]:
     membership = membership_of(request)
     if membership is None:
         return {}
-    memberships = Membership.objects.filter(user_id=membership.user_id).select_related("company")
     return {
         "membership": membership,
         "company": membership.company,
-        "memberships": memberships.order_by("company__name"),
+        "memberships": memberships_of(request),
         # Asked for only by the pages that have a bell.
         "news": lambda: noticing.news_for(membership),
     }

@@ -15,6 +15,8 @@ from celery.signals import (
 )
 from kombu.transport import redis
 
+from inbuild.memory import keep_what_is_loaded
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inbuild.settings")
 
 
@@ -81,6 +83,11 @@ def _the_ring_has_arrived(*, task: Any, **_: object) -> None:
 
     if task.name == RING:
         pulse.beat(pulse.RING)
+
+
+@worker_ready.connect
+def _worker_has_loaded(**_: object) -> None:
+    keep_what_is_loaded()
 
 
 @worker_ready.connect

@@ -121,9 +121,8 @@ def missing_files(invoice: Invoice) -> list[ProcoreAttachment]:
     return list(rows.exclude(state=ProcoreAttachment.State.STORED).order_by("id"))
 
 
-def happenings(invoice: Invoice) -> list[Happening]:
-    """The approval as Procore tells it, and the latest deliveries."""
-    row = following.original_of(invoice)
+def happenings(invoice: Invoice, row: ProcoreInvoice | None) -> list[Happening]:
+    """The approval as Procore tells it of the original, and the latest deliveries."""
     if row is None:
         return []
     deliveries = WebhookDelivery.objects.filter(
@@ -183,9 +182,8 @@ NOT_IN_BOOKS = "No bill of it is in QuickBooks."
 UNDER_WAY = "Its bill is on the way to QuickBooks."
 
 
-def difference(invoice: Invoice) -> dict[str, Any] | None:
+def difference(invoice: Invoice, row: ProcoreInvoice | None) -> dict[str, Any] | None:
     """Everything `_difference.html` shows; None while the original is what was taken over, or was kept apart."""
-    row = following.original_of(invoice)
     if row is None or invoice.source_state not in following.DIFFERENT:
         return None
     state = Invoice.SourceState(invoice.source_state)

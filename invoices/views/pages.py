@@ -19,9 +19,9 @@ from accounting.models import Bill
 from companies import access, auditing, calling
 from invoices import amounts, approving, commenting, editing
 from invoices.models import REASON, Attachment, InboxFile, Invoice
+from procore_sync import following, reviewing, starting
 from procore_sync import presenting as procore
-from procore_sync import reviewing, starting
-from procore_sync.models import ProcoreIntegration
+from procore_sync.models import ProcoreIntegration, ProcoreInvoice
 
 
 @require_safe
@@ -51,6 +51,7 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
     lines = mapping.lines_of(invoice)
     posts_to = coding.of(invoice, bill, lines)
     files = list(invoice.attachments.order_by("id"))
+    original = following.original_of(invoice)
     context: dict[str, Any] = {
         "invoice": invoice,
         "lines": [{"line": line, "place": place} for line, place in zip(lines, posts_to.places, strict=True)],
@@ -68,10 +69,10 @@ def detail(request: access.MemberRequest, public_id: UUID) -> HttpResponse:
         ),
         "attachments": presenting.with_files(files, bill) if bill else files,
         "paper": _chosen(files, request.GET.get("file", "")),
-        "difference": procore.difference(invoice),
+        "difference": procore.difference(invoice, original),
         "missing_files": procore.missing_files(invoice),
         "contract_payments": procore.contract_payments(invoice),
-        "timeline": _timeline(invoice, bill),
+        "timeline": _timeline(invoice, bill, original),
         "status": presenting.status(invoice),
         "can_work": request.membership.can_work,
         "workers_only": access.WORKERS_ONLY,
@@ -131,14 +132,19 @@ def _chosen(files: list[Attachment], wanted: str) -> dict[str, Any] | None:
     return {"file": file, "is_pdf": file.begins_like_a_pdf(), "is_there": file.file.storage.exists(str(file.file.name))}
 
 
-def _timeline(invoice: Invoice, bill: Bill | None) -> list[auditing.Happening]:
+def _timeline(invoice: Invoice, bill: Bill | None, original: ProcoreInvoice | None) -> list[auditing.Happening]:
     """Everything that happened to one invoice, oldest first, across all folders."""
-    found = auditing.happenings(invoice) + procore.happenings(invoice)
+    found = auditing.happenings(invoice) + procore.happenings(invoice, original)
     if bill is not None:
         found += presenting.happenings(bill)
     return sorted(found, key=lambda happening: happening.at)
 
 
 def _mine(request: access.MemberRequest, public_id: UUID) -> Invoice:
-    rows = Invoice.objects.select_related("vendor", "project", "company", "created_by", "bill__integration")
-    return get_object_or_404(rows, company=request.membership.company, public_id=public_id)
+    company = request.membership.company
+    rows = Invoice.objects.select_related("vendor", "project", "created_by", "bill__integration")
+    invoice = get_object_or_404(rows, company=company, public_id=public_id)
+    invoice.company = company
+    if bill := getattr(invoice, "bill", None):
+        bill.company = company
+    return invoice

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from accounting import attention, noticing
+from accounting.models import Integration
 from companies.access import membership_of
 from companies.noticing import Found
 
@@ -26,8 +27,18 @@ def _count(request: HttpRequest) -> int:
     return attention.count(membership.company_id) if membership else 0
 
 
+def connected_books(request: HttpRequest) -> list[Integration]:
+    """The company's active integrations, read once for a page; none for a stranger."""
+    if not hasattr(request, "_connected_books"):
+        membership = membership_of(request) if hasattr(request, "user") and hasattr(request, "session") else None
+        rows = list(Integration.active(membership.company).order_by("id")) if membership else []
+        request._connected_books = rows  # type: ignore[attr-defined]
+    return request._connected_books  # type: ignore[attr-defined,no-any-return]
+
+
 def _notices(request: HttpRequest) -> list[Found]:
     membership = membership_of(request) if hasattr(request, "user") and hasattr(request, "session") else None
     if membership is None:
         return []
-    return [notice for notice in noticing.connections(membership.company) if notice.is_for(membership)]
+    found = noticing.of_connections(connected_books(request), membership.company)
+    return [notice for notice in found if notice.is_for(membership)]

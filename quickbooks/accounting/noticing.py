@@ -24,14 +24,14 @@ STOPPED = (Bill.State.FAILED, Bill.State.ON_HOLD, Bill.State.NEEDS_MAPPING)
 
 
 def found(company: Company) -> Iterator[Found]:
-    yield from connections(company)
+    yield from of_connections(Integration.active(company).order_by("id"), company)
     yield from _stopped(company)
     yield from _differing(company)
 
 
-def connections(company: Company) -> list[Found]:
+def of_connections(rows: Iterable[Integration], company: Company) -> list[Found]:
     """At most one of each connection: the first thing to do."""
-    return [notice for row in Integration.active(company).order_by("id") if (notice := _connection(row, company))]
+    return [notice for row in rows if (notice := _connection(row, company))]
 
 
 def _connection(integration: Integration, company: Company) -> Found | None:

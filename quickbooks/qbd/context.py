@@ -6,6 +6,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from accounting.context import connected_books
+from accounting.models import Integration
 from companies.access import membership_of
 from companies.noticing import Found
 from qbd import noticing
@@ -18,7 +20,8 @@ def web_connector(request: HttpRequest) -> dict[str, Any]:
 
 def _notices(request: HttpRequest) -> list[Found]:
     membership = membership_of(request) if hasattr(request, "user") and hasattr(request, "session") else None
-    if membership is None:
+    # Most companies have no PC to ask for.
+    if membership is None or not any(books.kind == Integration.Kind.QBD for books in connected_books(request)):
         return []
     # The page that follows the set-up says it itself, and anew every few seconds.
     match = request.resolver_match

@@ -38,8 +38,10 @@ MOVED = """
 # On a busy machine a page is painted before all of it has come, and its last button may make room for itself by a
 # hair; a line of text that pushes the page down is more than this.
 MOST_MOVED = 0.01
-# Seconds that a page is waited for which asks for news by itself.
-SOON = 3
+# Parts that ask for news by themselves are waited for if they do it within so many seconds.
+SOONEST = 3
+# Milliseconds until a page that asks for nothing, and one that did, is looked at.
+SETTLED, ASKED = 300, 1000 * SOONEST + 300
 TOLD = re.compile(
     r'page;desc="(?P<view>[^"]*)", db;desc="(?P<queries>\d+)", app;dur=(?P<took>[\d.]+), cpu;dur=(?P<cpu>[\d.]+)'
 )
@@ -71,16 +73,31 @@ def opened(page: Page, address: str) -> Cost:
 
 def mistakes(page: Page, name: str) -> dict[str, Any]:
     """What is wrong with the page as it is now, by its name and look; empty when nothing is."""
-    found: dict[str, Any] = {}
+    found = _moved({WIDTHS[0]: page}, name)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
-        found |= mistakes_beside({width: page}, name)
+        found |= _wrong_looks({width: page}, name)
     page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
     return found
 
 
 def mistakes_beside(pages: dict[int, Page], name: str) -> dict[str, Any]:
     """The same of one page open in several widths, which are looked at side by side."""
+    return _moved(pages, name) | _wrong_looks(pages, name)
+
+
+def _moved(pages: dict[int, Page], name: str) -> dict[str, Any]:
+    """Asked before we make a window higher ourselves: only what moves in sight of a person counts."""
+    found: dict[str, Any] = {}
+    next(iter(pages.values())).wait_for_timeout(ASKED if any(map(_asks_soon, pages.values())) else SETTLED)
+    for width, page in pages.items():
+        moved: list[tuple[float, str]] = page.evaluate(MOVED)
+        if sum(value for value, _ in moved) >= MOST_MOVED:
+            found[f"{name}, {width}, moved by itself"] = moved
+    return found
+
+
+def _wrong_looks(pages: dict[int, Page], name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for width, page in pages.items():
         _show_all(page, width)
@@ -98,11 +115,6 @@ def mistakes_beside(pages: dict[int, Page], name: str) -> dict[str, Any]:
                 found[f"{name}, {scheme}, {width}"] = wrong
     for width, page in pages.items():
         page.set_viewport_size({"width": width, "height": HEIGHT})
-    _let_them_ask(list(pages.values()))
-    for width, page in pages.items():
-        moved: list[tuple[float, str]] = page.evaluate(MOVED)
-        if sum(value for value, _ in moved) >= MOST_MOVED:
-            found[f"{name}, {width}, moved by itself"] = moved
     return found
 
 
@@ -112,14 +124,9 @@ def _show_all(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": max(HEIGHT, height)})
 
 
-def _let_them_ask(pages: list[Page]) -> None:
-    """Parts of a page that ask for news by themselves get the time to do it once: that moves nothing either."""
-    seconds: list[int] = [
-        each
-        for page in pages
-        for each in page.locator("[hx-trigger^=every]").evaluate_all(
-            "found => found.map(each => parseInt(each.getAttribute('hx-trigger').slice(6)))"
-        )
-    ]
-    if soon := [each for each in seconds if each <= SOON]:
-        pages[0].wait_for_timeout(1000 * max(soon) + 300)
+def _asks_soon(page: Page) -> bool:
+    """Whether a part of it asks for news by itself: it gets the time to do it once, and that moves nothing either."""
+    seconds: list[int] = page.locator("[hx-trigger^=every]").evaluate_all(
+        "found => found.map(each => parseInt(each.getAttribute('hx-trigger').slice(6)))"
+    )
+    return any(each <= SOONEST for each in seconds)
