@@ -192,35 +192,43 @@ def _until(product: Product, sql: str, rows: int, *parameters: Any) -> None:
 
 
 CAUSE = (
-    "from accounting import attention as a; from accounting.models import Bill; "
-    "company = Bill.objects.order_by('id')[0].company_id; "
-    "print(next(group.key for group in a.groups(company) if group.value == 'bug'))"
+    "from accounting import attention as a; "
+    "print(next(group.key for group in a.groups({company}) if group.value == 'bug'))"
 )
+
+
+def _company(product: Product) -> int:
+    """The accountant's, not the one whose books are on a PC."""
+    sql = "SELECT m.company_id FROM companies_membership m JOIN companies_user u ON u.id = m.user_id WHERE u.email = %s"
+    return int(product.rows(sql, product.sign_ins["accountant"].email)[0][0])
 
 
 def stopped(product: Product) -> str:
     """So that Needs attention shows causes with a press for all and with a decision about each. Returns one's key."""
+    company = _company(product)
     for problem, state, rest in (("bug", "failed", 0), ("zero", "on_hold", 2)):
         product.rows(
             "UPDATE accounting_bill SET state = %s, problem = %s, next_at = NULL, "
             'problem_detail = \'{"reference": "7f3a91c2"}\' WHERE id IN ('
-            "SELECT id FROM accounting_bill WHERE state <> 'needs_mapping' ORDER BY id DESC LIMIT 2 OFFSET %s) "
-            "RETURNING id",
+            "SELECT id FROM accounting_bill WHERE company_id = %s AND state <> 'needs_mapping' "
+            "ORDER BY id DESC LIMIT 2 OFFSET %s) RETURNING id",
             state,
             problem,
+            company,
             rest,
         )
-    return product.manage("shell", "--verbosity", "0", "-c", CAUSE).splitlines()[-1]
+    return product.manage("shell", "--verbosity", "0", "-c", CAUSE.format(company=company)).splitlines()[-1]
 
 
 def waiting(product: Product) -> str:
     """So that Mapping shows a cause: the oldest invoice's bill, as if its vendor were not mapped."""
     changed = product.rows(
         "UPDATE accounting_bill SET state = 'needs_mapping', problem = 'unmapped' WHERE id = ("
-        "SELECT b.id FROM accounting_bill b JOIN invoices_invoice i ON i.id = b.invoice_id ORDER BY i.id LIMIT 1) "
-        "RETURNING id, company_id, invoice_id"
+        "SELECT b.id FROM accounting_bill b JOIN invoices_invoice i ON i.id = b.invoice_id WHERE b.company_id = %s "
+        "ORDER BY i.id LIMIT 1) RETURNING id, invoice_id",
+        company := _company(product),
     )
-    bill, company, invoice = changed[0]
+    bill, invoice = changed[0]
     product.rows(
         "INSERT INTO accounting_missingmapping (company_id, bill_id, key, name) "
         "SELECT %s, %s, 'vendor:' || v.id, v.name FROM invoices_vendor v JOIN invoices_invoice i ON i.vendor_id = v.id "
