@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from accounting import changing
+from accounting import changing, posting
 from accounting.models import Bill, BillChange, Integration
 from companies.models import Company, User
+from invoices import recording
 from qbd import desk, sending
 from tests.quickbooks.accounting import given
 from tests.quickbooks.qbd.conftest import Pc
@@ -33,6 +35,24 @@ def test_paid_there_is_paid_here(how: str, pc: Pc, company: Company) -> None:
     pc.look_again()
     bill.refresh_from_db()
     assert (bill.paid_state, str(bill.balance)) == (Bill.Paid.PARTLY, "400.00")
+
+
+def test_a_credit_of_ours_applied_there_is_not_money(pc: Pc, company: Company, accountant: User) -> None:
+    lines = (recording.NewLine("Returned panels", Decimal("-250.00"), Decimal(0), "16-100", "Electrical"),)
+    [bill] = pc.posted(company, given.approved(company))
+    [credit] = pc.posted(company, given.approved(company, "CR-1", lines=lines))
+    posting.choose(credit, user=accountant, kind=Bill.Kind.VENDOR_CREDIT)
+    given.post(company)
+    pc.call()
+    credit.refresh_from_db()
+    pc.desktop.credit(bill.external_id, credit.external_id, "250.00")
+    pc.look_again()
+    bill.refresh_from_db()
+    credit.refresh_from_db()
+    assert (bill.paid_state, bill.balance) == (Bill.Paid.PARTLY, Decimal("750.00"))
+    assert bill.payment_reference == "Vendor credit applied, no money paid"
+    assert (credit.paid_state, credit.balance) == (Bill.Paid.PAID, Decimal("0.00"))
+    assert {bill.books_state, credit.books_state} == {Bill.BooksState.AS_POSTED}
 
 
 def test_a_session_that_has_something_to_send_sees_what_was_paid_too(pc: Pc, company: Company) -> None:
