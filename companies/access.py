@@ -17,6 +17,7 @@ from django.utils.cache import add_never_cache_headers
 from companies import sessions
 from companies.models import Membership, Role, User
 from inbuild.fields import seal, unseal
+from inbuild.written import Written
 
 ADMINS_ONLY = "Only company admins can change this setting."
 WORKERS_ONLY = "Viewers can look at invoices but not change them. Ask an accountant or a company admin."
@@ -47,9 +48,16 @@ def memberships_of(request: HttpRequest) -> list[Membership]:
     if not request.user.is_authenticated:
         return []
     if not hasattr(request, "_memberships"):
-        mine = Membership.objects.filter(user=request.user).select_related("company")
-        request._memberships = list(mine.order_by("company__name", "pk"))  # type: ignore[attr-defined]
+        request._memberships = _OF_USER(request.user.pk)  # type: ignore[attr-defined]
     return request._memberships  # type: ignore[attr-defined,no-any-return]
+
+
+_OF_USER = Written(
+    lambda user_id: (
+        Membership.objects.filter(user_id=user_id).select_related("company").order_by("company__name", "pk")
+    ),
+    int,
+)
 
 
 def _view_for(roles_that_write: frozenset[str], refusal: str) -> Callable[[Callable[..., HttpResponseBase]], Any]:

@@ -12,6 +12,7 @@ from django.db import models
 
 from companies.models import AuditEvent, Company, OutsideCall, User
 from inbuild import http
+from inbuild.written import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +92,24 @@ def record_each(
 
 def history(about: models.Model) -> models.QuerySet[AuditEvent]:
     """All events of one object, oldest first."""
-    company_id = about.company_id  # type: ignore[attr-defined]
-    return (
-        AuditEvent.objects.filter(company_id=company_id, object_type=about._meta.model_name, object_id=str(about.pk))
-        .select_related("user")
-        .order_by("id")
-    )
+    return _about(*_named(about))
 
 
 def happenings(about: models.Model) -> list[Happening]:
     """The events of one object as lines of a timeline."""
-    return [happening(event) for event in history(about)]
+    return [happening(event) for event in _ABOUT(*_named(about))]
+
+
+def _named(about: models.Model) -> tuple[int, str, str]:
+    return about.company_id, str(about._meta.model_name), str(about.pk)  # type: ignore[attr-defined]
+
+
+def _about(company_id: int, object_type: str, object_id: str) -> models.QuerySet[AuditEvent]:
+    events = AuditEvent.objects.filter(company_id=company_id, object_type=object_type, object_id=object_id)
+    return events.select_related("user").order_by("id")
+
+
+_ABOUT = Written(_about, int, str, str)
 
 
 COMMENT = "invoice.commented"

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import cache
 from typing import Any, Self, TypeVar
 
 import structlog
@@ -22,6 +23,7 @@ from kombu import Connection
 
 from inbuild.faultpoints import faultpoint
 from inbuild.models import Turn
+from inbuild.written import Written
 
 log = structlog.get_logger("inbuild.queue")
 
@@ -73,18 +75,46 @@ def take_due(
     Oldest first, after the columns of `first_by`. They are read once they are leased: what hangs on them may have been
     changed by whoever held them a moment ago.
     """
-    return take(due(model, company_id).order_by(*first_by, "next_at", "id")[:limit], lease=lease)
+    with transaction.atomic(durable=True):
+        ids = _due_ids(model, limit, first_by)(company_id)
+        _lease(model, ids, lease)
+    return _at_hand(model, ids)
 
 
 def take(rows: models.QuerySet[Row], *, lease: timedelta) -> list[Row]:
     """Lease these, in their order, skipping what another worker is taking now."""
-    model = rows.model
     with transaction.atomic(durable=True):
-        ids = list(rows.select_for_update(skip_locked=True, of=("self",)).values_list("id", flat=True))
-        if ids:
-            model._default_manager.filter(id__in=ids).update(attempt=F("attempt") + 1, lease_until=Now() + lease)
+        ids = list(_to_lease(rows))
+        _lease(rows.model, ids, lease)
+    return _at_hand(rows.model, ids)
+
+
+@cache
+def _due_ids(model: type[WorkRow], limit: int, first_by: tuple[str, ...]) -> Written[int]:
+    return Written(
+        lambda company_id: _to_lease(due(model, company_id).order_by(*first_by, "next_at", "id")[:limit]), int
+    )
+
+
+def _to_lease(rows: models.QuerySet[Any]) -> models.QuerySet[Any, int]:
+    return rows.select_for_update(skip_locked=True, of=("self",)).values_list("id", flat=True)
+
+
+def _lease(model: type[Row], ids: list[int], lease: timedelta) -> None:
+    if ids:
+        model._default_manager.filter(id__in=ids).update(attempt=F("attempt") + 1, lease_until=Now() + lease)
+
+
+def _at_hand(model: type[Row], ids: list[int]) -> list[Row]:
+    if len(ids) == 1:
+        return _one_at_hand(model)(*ids)
     taken = model.at_hand().in_bulk(ids) if ids else {}
     return [taken[pk] for pk in ids]
+
+
+@cache
+def _one_at_hand(model: type[WorkRow]) -> Written[Any]:
+    return Written(lambda pk: model.at_hand().filter(pk=pk), int)
 
 
 def mine(row: Row) -> models.QuerySet[Row]:

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 
 from companies import auditing
 from companies.models import Company, User
+from inbuild.written import Written
 from invoices.alike import digest_of
 from invoices.models import (
     Attachment,
@@ -275,15 +276,26 @@ def detach(attachment: Attachment) -> None:
 
 def duplicates_of(invoice: Invoice) -> QuerySet[Invoice]:
     """Other invoices of a vendor of that name with the same number that came earlier or are in QuickBooks already."""
+    return _duplicates(invoice.company_id, invoice.vendor.name, invoice.number_key, invoice.pk)
+
+
+def first_duplicate_of(invoice: Invoice) -> Invoice | None:
+    """The oldest of them, with its vendor."""
+    found = _FIRST_DUPLICATE(invoice.company_id, invoice.vendor.name, invoice.number_key, invoice.pk)
+    return next(iter(found), None)
+
+
+def _duplicates(company_id: int, vendor_name: str, number: str, pk: int) -> QuerySet[Invoice]:
     return (
-        Invoice.objects.filter(
-            company_id=invoice.company_id, vendor__name__iexact=invoice.vendor.name, number_key=invoice.number_key
-        )
-        .filter(Q(pk__lt=invoice.pk) | Q(bill__state__in=SENT))
-        .exclude(pk=invoice.pk)
+        Invoice.objects.filter(company_id=company_id, vendor__name__iexact=vendor_name, number_key=number)
+        .filter(Q(pk__lt=pk) | Q(bill__state__in=SENT))
+        .exclude(pk=pk)
         .exclude(state=Invoice.State.CANCELLED)
         .order_by("pk")
     )
+
+
+_FIRST_DUPLICATE = Written(lambda *values: _duplicates(*values).select_related("vendor")[:1], int, str, str, int)
 
 
 def _write(company: Company, new: NewInvoice, *, project: Project | None, vendor: Vendor, **more: object) -> Invoice:

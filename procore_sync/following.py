@@ -17,6 +17,7 @@ from accounting.models import Bill, BillChange
 from companies import auditing
 from companies.models import User
 from inbuild.queue import database_now
+from inbuild.written import Written
 from invoices import recording
 from invoices.models import Invoice
 from procore_sync import attaching, records
@@ -36,14 +37,23 @@ def approved_statuses(integration: ProcoreIntegration) -> frozenset[str]:
 
 def original_of(invoice: Invoice) -> ProcoreInvoice | None:
     """What we know of the invoice in Procore: the one it was imported from, or the one that was made of it there."""
-    rows = ProcoreInvoice.objects.filter(company_id=invoice.company_id)
     if invoice.from_procore:
-        return rows.filter(invoice=invoice).first()
+        return next(iter(_IMPORTED_AS(invoice.company_id, invoice.pk)), None)
     sent = SentInvoice.objects.filter(company_id=invoice.company_id, invoice=invoice).first()
     if sent is None or sent.procore_id is None:
         return None
     kind = ProcoreInvoice.Kind.SUBCONTRACTOR_INVOICE
-    return rows.filter(integration_id=sent.integration_id, kind=kind, procore_id=sent.procore_id).first()
+    rows = ProcoreInvoice.objects.filter(company_id=invoice.company_id, integration_id=sent.integration_id)
+    return rows.filter(kind=kind, procore_id=sent.procore_id).first()
+
+
+_IMPORTED_AS = Written(
+    lambda company_id, invoice_id: ProcoreInvoice.objects.filter(company_id=company_id, invoice_id=invoice_id).order_by(
+        "pk"
+    )[:1],
+    int,
+    int,
+)
 
 
 def follow_sent(row: ProcoreInvoice, sent: SentInvoice, integration: ProcoreIntegration, fetched: Fetched) -> bool:

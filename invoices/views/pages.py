@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,6 +17,7 @@ from accounting import coding, filtering, list_presenting, mapping, presenting
 from accounting import invoice_list as listing_page
 from accounting.models import Bill
 from companies import access, auditing, calling
+from inbuild.written import Written
 from invoices import amounts, approving, commenting, editing
 from invoices.models import REASON, Attachment, InboxFile, Invoice
 from procore_sync import following, reviewing, starting
@@ -142,9 +143,19 @@ def _timeline(invoice: Invoice, bill: Bill | None, original: ProcoreInvoice | No
 
 def _mine(request: access.MemberRequest, public_id: UUID) -> Invoice:
     company = request.membership.company
-    rows = Invoice.objects.select_related("vendor", "project", "created_by", "bill__integration")
-    invoice = get_object_or_404(rows, company=company, public_id=public_id)
+    invoice = next(iter(_ONE(company.pk, public_id)), None)
+    if invoice is None:
+        raise Http404
     invoice.company = company
     if bill := getattr(invoice, "bill", None):
         bill.company = company
     return invoice
+
+
+_ONE = Written(
+    lambda company_id, public_id: Invoice.objects.filter(company_id=company_id, public_id=public_id).select_related(
+        "vendor", "project", "created_by", "bill__integration"
+    ),
+    int,
+    UUID,
+)

@@ -11,6 +11,7 @@ from accounting import attention, noticing
 from accounting.models import Integration
 from companies.access import membership_of
 from companies.noticing import Found
+from inbuild.written import Written
 
 
 def connection(request: HttpRequest) -> dict[str, Any]:
@@ -31,9 +32,12 @@ def connected_books(request: HttpRequest) -> list[Integration]:
     """The company's active integrations, read once for a page; none for a stranger."""
     if not hasattr(request, "_connected_books"):
         membership = membership_of(request) if hasattr(request, "user") and hasattr(request, "session") else None
-        rows = list(Integration.active(membership.company).order_by("id")) if membership else []
+        rows = _ACTIVE(membership.company_id) if membership else []
         request._connected_books = rows  # type: ignore[attr-defined]
     return request._connected_books  # type: ignore[attr-defined,no-any-return]
+
+
+_ACTIVE = Written(lambda company_id: Integration.active(company_id).order_by("id"), int)
 
 
 def _notices(request: HttpRequest) -> list[Found]:

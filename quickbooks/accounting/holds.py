@@ -9,6 +9,7 @@ from typing import Any
 from accounting import mapping
 from accounting.mapping import Missing, Resolved
 from accounting.models import Bill, BookedBill, Integration
+from inbuild.written import Written
 from invoices import amounts, recording
 from invoices.models import Invoice, InvoiceLine, number_key
 
@@ -98,7 +99,7 @@ def _currency(bill: Bill, integration: Integration) -> Hold | None:
 def _duplicate_here(bill: Bill) -> Hold | None:
     if bill.allow_duplicate:
         return None
-    other = next(iter(recording.duplicates_of(bill.invoice)), None)
+    other = recording.first_duplicate_of(bill.invoice)
     if other is None:
         return None
     detail = {
@@ -164,7 +165,19 @@ def _duplicate_in_books(bill: Bill, integration: Integration, found: Resolved) -
 def same_in_books(bill: Bill, integration: Integration, vendor_id: str) -> BookedBill | None:
     """As the books last showed it; a bill that is ours by its marker is none."""
     key = number_key(bill.invoice.number)
-    rows = BookedBill.objects.filter(
-        integration=integration, kind=bill.kind, vendor_id=vendor_id, number_key=key[:60], is_deleted=False
-    ).exclude(memo__contains="[inBuild ")
-    return rows.order_by("pk").first() if key else None
+    return next(iter(_SAME_IN_BOOKS(integration.pk, bill.kind, vendor_id, key[:60])), None) if key else None
+
+
+_SAME_IN_BOOKS = Written(
+    lambda integration_id, kind, vendor_id, key: (
+        BookedBill.objects.filter(
+            integration_id=integration_id, kind=kind, vendor_id=vendor_id, number_key=key, is_deleted=False
+        )
+        .exclude(memo__contains="[inBuild ")
+        .order_by("pk")[:1]
+    ),
+    int,
+    str,
+    str,
+    str,
+)

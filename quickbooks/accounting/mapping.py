@@ -16,6 +16,7 @@ from accounting.models import Bill, Integration, ListEntry, Mapping, MissingMapp
 from companies import auditing
 from companies.models import User
 from inbuild.queue import ring
+from inbuild.written import Written
 from invoices.models import CostCode, Invoice, InvoiceLine, Project, Vendor
 
 Kind = ListEntry.Kind
@@ -45,7 +46,18 @@ class Resolved:
 
 def lines_of(invoice: Invoice) -> list[InvoiceLine]:
     """In their order, each with its cost code."""
-    return list(invoice.lines.select_related("cost_code").order_by("position"))
+    lines = _LINES(invoice.pk)
+    for line in lines:
+        line.invoice = invoice
+    return lines
+
+
+_LINES = Written(
+    lambda invoice_id: (
+        InvoiceLine.objects.filter(invoice_id=invoice_id).select_related("cost_code").order_by("position")
+    ),
+    int,
+)
 
 
 def resolve(bill: Bill, integration: Integration, lines: list[InvoiceLine] | None = None) -> Resolved | list[Missing]:
@@ -108,8 +120,18 @@ def outlook(integration: Integration, invoice: Invoice, lines: list[InvoiceLine]
 
 def vendor_entry(integration: Integration, vendor: Vendor) -> ListEntry | None:
     """The mapped vendor; else the one active vendor of the books that carries exactly this name, which is then kept."""
-    found = Mapping.objects.filter(integration=integration, vendor=vendor).select_related("entry").first()
-    return _vendor_entry(integration, vendor, found)
+    return _vendor_entry(integration, vendor, next(iter(_OF_VENDOR(integration.pk, vendor.pk)), None))
+
+
+_OF_VENDOR = Written(
+    lambda integration_id, vendor_id: (
+        Mapping.objects.filter(integration_id=integration_id, vendor_id=vendor_id)
+        .select_related("entry")
+        .order_by("pk")[:1]
+    ),
+    int,
+    int,
+)
 
 
 def _vendor_entry(integration: Integration, vendor: Vendor, found: Mapping | None) -> ListEntry | None:

@@ -87,7 +87,7 @@ def _prepared(bill: Bill, integration: Integration) -> bool:
 
 def _route(bill: Bill) -> Integration | None:
     """The integration that takes bills now; else the bill waits with the reason on it."""
-    active = list(Integration.active(bill.company_id).select_related(*Integration.POSTED_TO).order_by("id"))
+    active = Integration.ready_for(bill.company_id)
     integration = ProjectBooks.of(bill.invoice, active) if len(active) > 1 else next(iter(active), None)
     if integration is None:
         problem = "which_file" if active else "not_connected"

@@ -19,7 +19,7 @@ from invoices.models import Invoice, Project
 
 def books_of(invoice: Invoice) -> Integration | None:
     """Where its bill goes: the one QuickBooks there is, or of several company files its project's. None: not said."""
-    active = list(Integration.active(invoice.company_id).select_related(*Integration.POSTED_TO).order_by("id"))
+    active = Integration.ready_for(invoice.company_id)
     return ProjectBooks.of(invoice, active) if len(active) > 1 else next(iter(active), None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -14,6 +15,7 @@ from accounting.models import Integration
 from companies import auditing
 from inbuild import http
 from inbuild.faultpoints import faultpoint
+from inbuild.written import Written
 from qbo import gateway
 from qbo.models import Token
 
@@ -25,11 +27,18 @@ PATIENCE_SECONDS = 15.0
 def access_token(integration: Integration) -> str:
     """A token that is good for some minutes. Raises NotSent or NeedsReconnect."""
     # The pair that is judged is the one that is renewed: another read later may be somebody's new one already.
-    judged = Token.objects.filter(integration=integration).annotate(is_good=Q(access_expires_at__gt=Now() + EARLY))
-    token = judged.first()
+    token = next(iter(_JUDGED(integration.pk)), None)
     if token is not None and token.is_good:
         return str(token.access_token)
     return _refreshed(integration, token.generation if token is not None else 0)
+
+
+_JUDGED: Written[Any] = Written(
+    lambda integration_id: Token.objects.filter(integration_id=integration_id).annotate(
+        is_good=Q(access_expires_at__gt=Now() + EARLY)
+    ),
+    int,
+)
 
 
 def after_refusal(integration: Integration, refused: str) -> str:

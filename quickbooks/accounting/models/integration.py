@@ -11,6 +11,7 @@ from django.db.models import Q
 from companies import auditing
 from companies.models import Company, User
 from inbuild.queue import WorkRow
+from inbuild.written import Written
 from invoices.models import CostCode, Invoice, Project, Vendor
 
 if TYPE_CHECKING:
@@ -189,6 +190,11 @@ class Integration(WorkRow):
         company_id = company if isinstance(company, int) else company.pk
         return cls.objects.filter(company_id=company_id).exclude(state=cls.State.DISCONNECTED)
 
+    @classmethod
+    def ready_for(cls, company_id: int) -> list[Integration]:
+        """The active ones with the accounts and items that bills are posted to, as a bill needs them."""
+        return _READY_FOR(company_id)
+
     def pause(self, sentence: str, *, user: User | None = None, job: str = "") -> None:
         """No bill is sent until somebody resumes; nothing is lost. A second time changes nothing."""
         with transaction.atomic():
@@ -296,3 +302,8 @@ class Mapping(models.Model):
 
     def __str__(self) -> str:
         return f"{self.vendor or self.project or self.cost_code or self.cost_type} is {self.entry}"
+
+
+_READY_FOR = Written(
+    lambda company_id: Integration.active(company_id).select_related(*Integration.POSTED_TO).order_by("id"), int
+)
