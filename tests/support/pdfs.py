@@ -53,19 +53,24 @@ def scan() -> bytes:
 
 def bomb(megabytes: int = 2000) -> bytes:
     """A content stream of a few megabytes that becomes gigabytes."""
-    packer, packed = zlib.compressobj(9), b""
-    for _ in range(megabytes):
-        packed += packer.compress(b" " * 1_000_000)
-    return of_contents([packed + packer.flush()], stream_entries="/Filter /FlateDecode")
+    return of_contents([_packed_spaces(megabytes)], stream_entries="/Filter /FlateDecode")
 
 
 def bomb_in_layers() -> bytes:
     """Packed twice, so that it is small."""
-    packer, packed = zlib.compressobj(9), b""
-    for _ in range(1000):
-        packed += packer.compress(b" " * 1_000_000)
-    packed = zlib.compress(packed + packer.flush(), 9)
+    packed = zlib.compress(_packed_spaces(1000), 9)
     return of_contents([packed], stream_entries="/Filter [/FlateDecode /FlateDecode]")
+
+
+def _packed_spaces(megabytes: int) -> bytes:
+    """As zlib packs them, only that each megabyte is packed by itself, and so but once."""
+    megabyte = b" " * 1_000_000
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(megabyte) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = 1
+    for _ in range(megabytes):
+        checksum = zlib.adler32(megabyte, checksum)
+    return b"\x78\xda" + packed * megabytes + packer.flush() + checksum.to_bytes(4, "big")
 
 
 def endless_work() -> bytes:
