@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +10,9 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
-ANY_COMPANY = 2**62 + 7
-"""Stands for the company's id while a question is put into SQL; no company is ever called that."""
+from inbuild.written import Given, blanks, filled, placed
+
+_COMPANY = (int,)
 
 
 def counted(questions: Iterable[QuerySet[Any, Any]]) -> list[int]:
@@ -31,11 +32,12 @@ class CountInCompany:
 
     def __call__(self, company_id: int) -> int:
         text, given = self._sql
-        return _asked(text, [company_id if value == ANY_COMPANY else value for value in given])[0]
+        return _asked(text, filled(given, [company_id]))[0]
 
     @cached_property
-    def _sql(self) -> tuple[str, list[Any]]:
-        return _written([self._question(ANY_COMPANY)])
+    def _sql(self) -> tuple[str, Given]:
+        text, values = _written([self._question(*blanks(_COMPANY))])
+        return text, placed(values, _COMPANY)
 
 
 def _written(questions: Iterable[QuerySet[Any, Any]]) -> tuple[str, list[Any]]:
@@ -51,7 +53,7 @@ def _written(questions: Iterable[QuerySet[Any, Any]]) -> tuple[str, list[Any]]:
     return f"SELECT {', '.join(texts)}", given
 
 
-def _asked(text: str, given: list[Any]) -> list[int]:
+def _asked(text: str, given: Sequence[Any]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(text, given)
         return list(cursor.fetchone())

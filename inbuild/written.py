@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from datetime import date
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -22,10 +20,31 @@ _BLANKS: dict[type, Callable[[int], Any]] = {
     # Values that nobody has, each its own.
     int: lambda place: 2**62 + 7 + place,
     str: lambda place: f"blank {place} 0b1d7c52f7f94c8a",
-    Decimal: lambda place: Decimal(place) + Decimal("0.07"),
-    date: lambda place: date(1, 1, 2 + place),
     UUID: lambda place: UUID(int=2**126 + 7 + place),
 }
+
+
+Given = Sequence[tuple[Any, int | None]]
+"""The values of a written question, each with the number of the blank that it is."""
+
+
+def blanks(kinds: Sequence[type]) -> list[Any]:
+    """What stands in a question while it is put into SQL."""
+    return [_BLANKS[kind](place) for place, kind in enumerate(kinds)]
+
+
+def placed(values: Sequence[Any], kinds: Sequence[type]) -> Given:
+    """Which of the values in the SQL are blanks. Raises TypeError where one is not there as it is."""
+    wanted = blanks(kinds)
+    places = [next((place for place, blank in enumerate(wanted) if _is(value, blank)), None) for value in values]
+    if set(places) - {None} != set(range(len(wanted))):
+        raise TypeError(f"Not every blank stands in the SQL as it is: {values}")
+    return list(zip(values, places, strict=True))
+
+
+def filled(given: Given, values: Sequence[Any]) -> tuple[Any, ...]:
+    """The values with which the SQL is asked."""
+    return tuple(value if place is None else _like(value, values[place]) for value, place in given)
 
 
 class Written(Generic[Row]):
@@ -47,22 +66,17 @@ class Written(Generic[Row]):
         rows, compiler, text, given = self._sql
         asked = copy(compiler)
         asked.connection = connection
-        filled = tuple(_like(value, values[place]) if place is not None else value for value, place in given)
-        asked.as_sql = lambda *_, **__: (text, filled)
+        asked.as_sql = lambda *_, **__: (text, filled(given, values))
         question = rows._chain()  # type: ignore[attr-defined]
         question._query = _Answered(asked)
         return list(question)
 
     @cached_property
-    def _sql(self) -> tuple[QuerySet[Any, Row], Any, str, Sequence[tuple[Any, int | None]]]:
-        blanks = [_BLANKS[kind](place) for place, kind in enumerate(self._kinds)]
-        rows = self._question(*blanks)
+    def _sql(self) -> tuple[QuerySet[Any, Row], Any, str, Given]:
+        rows = self._question(*blanks(self._kinds))
         compiler: Any = rows.query.get_compiler(connection=connection)
-        text, given = compiler.as_sql()
-        places = [next((place for place, blank in enumerate(blanks) if _is(value, blank)), None) for value in given]
-        if set(places) - {None} != set(range(len(blanks))):
-            raise TypeError(f"Not every blank stands in the SQL as it is: {text} {given}")
-        return rows, compiler, text, list(zip(given, places, strict=True))
+        text, values = compiler.as_sql()
+        return rows, compiler, text, placed(values, self._kinds)
 
 
 class _Answered:
