@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 import threading
 from typing import Any
 from uuid import uuid4
@@ -69,7 +71,9 @@ def test_a_blank_that_does_not_stand_there_as_it_is_would_be_forgotten(db: None,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_threads_ask_side_by_side(companies: list[Company]) -> None:
+def test_many_threads_ask_side_by_side(companies: list[Company], request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(functools.partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
     ask, wrong = Written(vendors, int, str), list[str]()
 
     def keep_asking(company: Company) -> None:
